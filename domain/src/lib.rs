@@ -1,0 +1,8 @@
+//! Types and rules shared by every part of tedix-claw.
+//!
+//! Everything here is a total function over values: no I/O, no clock, no
+//! randomness. Callers pass the time and the random bytes in.
+
+pub mod id;
+pub mod problem;
+pub mod wire;

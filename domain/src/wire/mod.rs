@@ -1,0 +1,14 @@
+//! What travels between the parts, as JSON.
+//!
+//! - [`gateway`]: the governance API of one gateway, under `/_gateway/v1`.
+//! - [`registry`]: the central index, under `/api/v1`.
+//! - [`init`]: what tedix-init and the gateway Worker say to each other at
+//!   `http://governance.internal`.
+//!
+//! Times are RFC 3339 in UTC, sizes bytes, durations in the unit of the name.
+//! Requests refuse unknown fields; responses may gain fields, so readers ignore
+//! the ones that they do not know.
+
+pub mod gateway;
+pub mod init;
+pub mod registry;

@@ -1,0 +1,160 @@
+//! The central index, under `/api/v1`.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::gateway::{BudgetStatus, ModelInfo, Pointers, PolicyStatus, SandboxStatus};
+use crate::id::{GatewayId, GatewayName};
+
+/// Path prefix of the registry's API.
+pub const API_PREFIX: &str = "/api/v1";
+
+/// `GET me`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Me {
+    /// E-mail address of the operator.
+    pub email: String,
+    /// Where to sign out.
+    pub sign_out_url: String,
+    /// Version of the registry Worker.
+    pub tedix_version: String,
+}
+
+/// Body of `POST join-tokens`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateJoinToken {
+    /// Name that the gateway must enrol under; none lets it choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<GatewayName>,
+    /// Seconds it is valid, 30 to 3600; 300 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u32>,
+}
+
+/// Answer of `POST join-tokens`: the only time the token is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinToken {
+    /// The token, `tjt_` and 43 characters of base64url.
+    pub token: String,
+    /// When it stops working.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Body of `POST enroll`, from a gateway Worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enroll {
+    /// One-use token.
+    pub join_token: String,
+    /// What the gateway is called; unique in the registry.
+    pub name: GatewayName,
+    /// Its public origin, such as `https://company.example.com`.
+    pub url: String,
+    /// Version of the gateway Worker.
+    pub tedix_version: String,
+}
+
+/// Answer of `POST enroll`: the only time the credential is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolled {
+    /// The gateway's id, and the audience of the tokens minted for it.
+    pub gateway_id: GatewayId,
+    /// Bearer credential for heartbeats, `tgc_` and 43 characters of base64url.
+    pub credential: String,
+    /// Seconds between heartbeats.
+    pub heartbeat_interval_seconds: u32,
+    /// `iss` of the tokens that the registry mints.
+    pub issuer: String,
+    /// Keys to pin: the registry's JWK set.
+    pub jwks: crate::access::Jwks,
+}
+
+/// Body of `POST gateways/ID/heartbeat`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Heartbeat {
+    /// Identifies the run of the gateway's Durable Object that sends; random.
+    pub boot_id: String,
+    /// Counts up by one within a `boot_id`.
+    pub sequence: u64,
+    /// When it was sent, by the gateway's clock.
+    pub sent_at: DateTime<Utc>,
+    /// Version of the gateway Worker.
+    pub tedix_version: String,
+    /// Version that OpenClaw reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openclaw_version: Option<String>,
+    /// The container.
+    pub sandbox: SandboxStatus,
+    /// The policy and how far it has come.
+    pub policy: PolicyStatus,
+    /// The daily budget.
+    pub budget: BudgetStatus,
+    /// Models that OpenClaw may call.
+    #[serde(default)]
+    pub models: Vec<ModelInfo>,
+    /// Where its state lies.
+    #[serde(default)]
+    pub pointers: Pointers,
+}
+
+/// Answer to a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatAck {
+    /// Seconds until the next one is due.
+    pub interval_seconds: u32,
+}
+
+/// How a gateway is doing, computed when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FleetStatus {
+    /// Enrolled, no heartbeat yet.
+    Never,
+    /// Heartbeats arrive and OpenClaw answers.
+    Online,
+    /// Heartbeats arrive; the container is starting.
+    Starting,
+    /// Heartbeats arrive; the container is stopped on purpose.
+    Stopped,
+    /// Heartbeats arrive; the container keeps failing or a policy was refused.
+    Degraded,
+    /// No heartbeat for longer than the grace.
+    Offline,
+}
+
+/// One line of `GET gateways`, and `GET gateways/ID`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewaySummary {
+    /// Its id.
+    pub id: GatewayId,
+    /// What its operators call it.
+    pub name: GatewayName,
+    /// Its public origin.
+    pub url: String,
+    /// How it is doing now.
+    pub status: FleetStatus,
+    /// Why it is not online, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When it enrolled.
+    pub enrolled_at: DateTime<Utc>,
+    /// When the registry last heard of it, by the registry's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_at: Option<DateTime<Utc>>,
+    /// What it last said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// Answer of `POST gateways/ID/token`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayToken {
+    /// Compact JWS for `Authorization: Bearer` at the gateway.
+    pub token: String,
+    /// When it stops working: 5 minutes after it was minted.
+    pub expires_at: DateTime<Utc>,
+    /// Origin of the gateway.
+    pub url: String,
+}

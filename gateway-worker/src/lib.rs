@@ -1,0 +1,1 @@
+//! The Worker in front of one gateway: proxy, governance API and the Sandbox Durable Object.

@@ -1,0 +1,1 @@
+//! The central index of gateways: a Worker on D1.

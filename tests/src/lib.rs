@@ -1,0 +1,1 @@
+//! End-to-end tests: several Workers in workerd, real OpenClaw, real Chromium.

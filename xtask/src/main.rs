@@ -1,0 +1,3 @@
+//! cargo xtask dev | test | bench | build: everything a developer runs.
+
+fn main() {}
