@@ -74,7 +74,11 @@ pub fn admit(limit: Option<u64>, spent: Spent) -> Result<(), Refusal> {
     if used >= limit {
         Err(Refusal::Exhausted { limit, used })
     } else if used.saturating_add(reserved) >= limit {
-        Err(Refusal::Reserved { limit, used, reserved })
+        Err(Refusal::Reserved {
+            limit,
+            used,
+            reserved,
+        })
     } else {
         Ok(())
     }
@@ -103,11 +107,36 @@ mod tests {
     #[test]
     fn a_day_ends_at_midnight_utc() {
         for (moment, day, reset, seconds) in [
-            ("2026-11-22T00:00:00Z", "2026-11-22", "2026-11-23T00:00:00Z", 86_400),
-            ("2026-11-22T23:59:59.999Z", "2026-11-22", "2026-11-23T00:00:00Z", 1),
-            ("2026-11-23T01:30:00+02:00", "2026-11-22", "2026-11-23T00:00:00Z", 1_800),
-            ("2024-02-29T12:00:00Z", "2024-02-29", "2024-03-01T00:00:00Z", 43_200),
-            ("2026-12-31T12:00:00Z", "2026-12-31", "2027-01-01T00:00:00Z", 43_200),
+            (
+                "2026-11-22T00:00:00Z",
+                "2026-11-22",
+                "2026-11-23T00:00:00Z",
+                86_400,
+            ),
+            (
+                "2026-11-22T23:59:59.999Z",
+                "2026-11-22",
+                "2026-11-23T00:00:00Z",
+                1,
+            ),
+            (
+                "2026-11-23T01:30:00+02:00",
+                "2026-11-22",
+                "2026-11-23T00:00:00Z",
+                1_800,
+            ),
+            (
+                "2024-02-29T12:00:00Z",
+                "2024-02-29",
+                "2024-03-01T00:00:00Z",
+                43_200,
+            ),
+            (
+                "2026-12-31T12:00:00Z",
+                "2026-12-31",
+                "2027-01-01T00:00:00Z",
+                43_200,
+            ),
         ] {
             assert_eq!(day_of(at(moment)).to_string(), day);
             assert_eq!(resets_at(at(moment)), at(reset));
@@ -117,7 +146,16 @@ mod tests {
 
     #[test]
     fn no_limit_admits_everything() {
-        assert_eq!(admit(None, Spent { used: u64::MAX, reserved: u64::MAX }), Ok(()));
+        assert_eq!(
+            admit(
+                None,
+                Spent {
+                    used: u64::MAX,
+                    reserved: u64::MAX
+                }
+            ),
+            Ok(())
+        );
     }
 
     #[test]
@@ -128,10 +166,41 @@ mod tests {
 
     #[test]
     fn reservations_count_like_use() {
-        assert_eq!(admit(Some(100), Spent { used: 60, reserved: 39 }), Ok(()));
-        let refusal = Refusal::Reserved { limit: 100, used: 60, reserved: 40 };
-        assert_eq!(admit(Some(100), Spent { used: 60, reserved: 40 }), Err(refusal));
-        assert!(admit(Some(100), Spent { used: 1, reserved: u64::MAX }).is_err());
+        assert_eq!(
+            admit(
+                Some(100),
+                Spent {
+                    used: 60,
+                    reserved: 39
+                }
+            ),
+            Ok(())
+        );
+        let refusal = Refusal::Reserved {
+            limit: 100,
+            used: 60,
+            reserved: 40,
+        };
+        assert_eq!(
+            admit(
+                Some(100),
+                Spent {
+                    used: 60,
+                    reserved: 40
+                }
+            ),
+            Err(refusal)
+        );
+        assert!(
+            admit(
+                Some(100),
+                Spent {
+                    used: 1,
+                    reserved: u64::MAX
+                }
+            )
+            .is_err()
+        );
     }
 
     #[test]

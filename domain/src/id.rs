@@ -55,7 +55,9 @@ impl FromStr for GatewayId {
         let body = text
             .strip_prefix("gw_")
             .ok_or(IdError("a gateway id starts with gw_"))?;
-        let lower = body.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let lower = body
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if !lower || ulid::Ulid::from_string(body).is_err() {
             return Err(IdError("a gateway id is gw_ and a ULID in lower case"));
         }
@@ -112,7 +114,14 @@ mod tests {
 
     #[test]
     fn ids_of_another_shape_are_refused() {
-        for bad in ["", "gw_", "01JD", "gw_01JDABCDEFGHJKMNPQRSTVWXYZ", "gw_../../etc", "gw_' or 1=1"] {
+        for bad in [
+            "",
+            "gw_",
+            "01JD",
+            "gw_01JDABCDEFGHJKMNPQRSTVWXYZ",
+            "gw_../../etc",
+            "gw_' or 1=1",
+        ] {
             assert!(bad.parse::<GatewayId>().is_err(), "{bad}");
         }
     }

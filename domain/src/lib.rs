@@ -3,6 +3,10 @@
 //! Everything here is a total function over values: no I/O, no clock, no
 //! randomness. Callers pass the time and the random bytes in.
 
+pub mod access;
+pub mod budget;
 pub mod id;
+pub mod metering;
+pub mod policy;
 pub mod problem;
 pub mod wire;

@@ -119,9 +119,20 @@ impl Problem {
     #[must_use]
     pub fn fields(errors: Vec<FieldError>) -> Self {
         let first = errors.first().map_or_else(String::new, |e| {
-            format!("{}: {}", if e.pointer.is_empty() { "/" } else { &e.pointer }, e.detail)
+            format!(
+                "{}: {}",
+                if e.pointer.is_empty() {
+                    "/"
+                } else {
+                    &e.pointer
+                },
+                e.detail
+            )
         });
-        Self { errors, ..Self::invalid(first) }
+        Self {
+            errors,
+            ..Self::invalid(first)
+        }
     }
 
     /// The same problem, saying where a person can sign in.
@@ -150,7 +161,10 @@ impl FieldError {
     /// A field at fault by its JSON pointer.
     #[must_use]
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
+        Self {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
     }
 }
 

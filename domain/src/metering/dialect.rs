@@ -156,7 +156,9 @@ fn read_anthropic(value: &Value, reported: &mut Reported) {
 
 /// A count that can be believed: a whole number that is neither negative nor absurd.
 fn tokens(value: &Value) -> Option<u64> {
-    value.as_u64().filter(|&count| count <= MAX_BELIEVABLE_TOKENS)
+    value
+        .as_u64()
+        .filter(|&count| count <= MAX_BELIEVABLE_TOKENS)
 }
 
 /// Bytes in all the strings of a value, keys left out.

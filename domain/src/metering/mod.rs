@@ -74,7 +74,11 @@ impl Framing {
     #[must_use]
     pub fn from_content_type(value: &str) -> Self {
         let essence = value.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case("text/event-stream") { Self::Events } else { Self::Document }
+        if essence.eq_ignore_ascii_case("text/event-stream") {
+            Self::Events
+        } else {
+            Self::Document
+        }
     }
 }
 
@@ -129,7 +133,8 @@ impl Meter {
         match self.framing {
             Framing::Events => {
                 let (dialect, reported) = (self.dialect, &mut self.reported);
-                self.events.push(chunk, |data| read_value(dialect, data, reported));
+                self.events
+                    .push(chunk, |data| read_value(dialect, data, reported));
             }
             Framing::Document => {
                 let room = MAX_EVENT_BYTES.saturating_sub(self.document.len());
@@ -144,10 +149,19 @@ impl Meter {
         if self.framing == Framing::Document {
             read_value(self.dialect, &self.document, &mut self.reported);
         }
-        let Reported { input, output, complete, text_bytes } = self.reported;
+        let Reported {
+            input,
+            output,
+            complete,
+            text_bytes,
+        } = self.reported;
         // A stream without any text that we understand still cost something:
         // a quarter of its bytes bounds it from above.
-        let unread = if text_bytes == 0 { self.seen_bytes } else { text_bytes };
+        let unread = if text_bytes == 0 {
+            self.seen_bytes
+        } else {
+            text_bytes
+        };
         let seen = estimate_tokens(unread);
         let (output_tokens, output_known) = match output {
             Some(tokens) if complete => (tokens, true),
@@ -159,7 +173,14 @@ impl Meter {
             output_tokens,
         };
         let known = input.is_some() && output_known;
-        Reading { usage, source: if known { Source::Reported } else { Source::Estimated } }
+        Reading {
+            usage,
+            source: if known {
+                Source::Reported
+            } else {
+                Source::Estimated
+            },
+        }
     }
 }
 

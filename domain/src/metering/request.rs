@@ -43,7 +43,11 @@ pub enum RequestError {
 pub fn read_request(dialect: Dialect, bytes: &[u8]) -> Result<ModelRequest, RequestError> {
     let mut body: Value = serde_json::from_slice(bytes).map_err(|_| RequestError::NotAnObject)?;
     let fields = body.as_object_mut().ok_or(RequestError::NotAnObject)?;
-    let model = fields.get("model").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let model = fields
+        .get("model")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned();
     if model.is_empty() {
         return Err(RequestError::NoModel);
     }
@@ -62,7 +66,10 @@ pub fn read_request(dialect: Dialect, bytes: &[u8]) -> Result<ModelRequest, Requ
             },
         }
     }
-    let stream = fields.get("stream").and_then(Value::as_bool).unwrap_or(false);
+    let stream = fields
+        .get("stream")
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
     if dialect == Dialect::Openai && stream {
         ask_for_usage(fields);
     }
@@ -77,7 +84,10 @@ pub fn read_request(dialect: Dialect, bytes: &[u8]) -> Result<ModelRequest, Requ
 
 /// Without this an OpenAI stream ends without saying what it used.
 fn ask_for_usage(fields: &mut serde_json::Map<String, Value>) {
-    match fields.get_mut("stream_options").and_then(Value::as_object_mut) {
+    match fields
+        .get_mut("stream_options")
+        .and_then(Value::as_object_mut)
+    {
         Some(options) => {
             options.insert("include_usage".to_owned(), json!(true));
         }

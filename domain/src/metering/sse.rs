@@ -42,7 +42,8 @@ impl SseReader {
             if !self.data.is_empty() {
                 self.data.push(b'\n');
             }
-            self.data.extend_from_slice(rest.strip_prefix(b" ").unwrap_or(rest));
+            self.data
+                .extend_from_slice(rest.strip_prefix(b" ").unwrap_or(rest));
         }
         // The line's buffer is used again.
         self.line = line;

@@ -27,7 +27,13 @@ fn read(dialect: Dialect, framing: Framing, chunks: &[&[u8]]) -> Reading {
 }
 
 fn reported(input_tokens: u64, output_tokens: u64) -> Reading {
-    Reading { usage: Usage { input_tokens, output_tokens }, source: Source::Reported }
+    Reading {
+        usage: Usage {
+            input_tokens,
+            output_tokens,
+        },
+        source: Source::Reported,
+    }
 }
 
 #[test]
@@ -46,26 +52,49 @@ fn an_anthropic_stream_counts_cached_input_and_the_last_output() {
 fn one_document_reports_its_usage() {
     let body = json!({"choices": [{"message": {"content": "hi"}}],
         "usage": {"prompt_tokens": 5, "completion_tokens": 6}});
-    let reading = read(Dialect::Openai, Framing::Document, &[body.to_string().as_bytes()]);
+    let reading = read(
+        Dialect::Openai,
+        Framing::Document,
+        &[body.to_string().as_bytes()],
+    );
     assert_eq!(reading, reported(5, 6));
     let body = json!({"type": "message", "content": [{"type": "text", "text": "hi"}],
         "usage": {"input_tokens": 7, "output_tokens": 8}});
-    let reading = read(Dialect::Anthropic, Framing::Document, &[body.to_string().as_bytes()]);
+    let reading = read(
+        Dialect::Anthropic,
+        Framing::Document,
+        &[body.to_string().as_bytes()],
+    );
     assert_eq!(reading, reported(7, 8));
 }
 
 #[test]
 fn a_stream_cut_before_its_usage_is_estimated() {
-    let cut = OPENAI.split("data: {\"choices\":[],").next().unwrap_or_default();
+    let cut = OPENAI
+        .split("data: {\"choices\":[],")
+        .next()
+        .unwrap_or_default();
     let reading = read(Dialect::Openai, Framing::Events, &[cut.as_bytes()]);
     // "assistant" + "Hel" + "lo" are 14 bytes.
-    let usage = Usage { input_tokens: 100, output_tokens: 4 };
-    assert_eq!(reading, Reading { usage, source: Source::Estimated });
+    let usage = Usage {
+        input_tokens: 100,
+        output_tokens: 4,
+    };
+    assert_eq!(
+        reading,
+        Reading {
+            usage,
+            source: Source::Estimated
+        }
+    );
 }
 
 #[test]
 fn an_anthropic_stream_cut_short_does_not_count_as_one_token() {
-    let cut = ANTHROPIC.split("event: message_delta").next().unwrap_or_default();
+    let cut = ANTHROPIC
+        .split("event: message_delta")
+        .next()
+        .unwrap_or_default();
     let reading = read(Dialect::Anthropic, Framing::Events, &[cut.as_bytes()]);
     assert_eq!(reading.usage.input_tokens, 213);
     assert!(reading.usage.output_tokens >= 10, "{reading:?}");
@@ -74,7 +103,12 @@ fn an_anthropic_stream_cut_short_does_not_count_as_one_token() {
 
 #[test]
 fn an_answer_that_nobody_understands_is_never_free() {
-    for garbage in [b"<html>busy</html>".as_slice(), b"{\"usage\":[]}", b"\xff\xfe\x00", b"{"] {
+    for garbage in [
+        b"<html>busy</html>".as_slice(),
+        b"{\"usage\":[]}",
+        b"\xff\xfe\x00",
+        b"{",
+    ] {
         for framing in [Framing::Events, Framing::Document] {
             let reading = read(Dialect::Openai, framing, &[garbage]);
             assert_eq!(reading.source, Source::Estimated);
@@ -85,12 +119,33 @@ fn an_answer_that_nobody_understands_is_never_free() {
 
 #[test]
 fn missing_negative_and_absurd_counts_are_not_believed() {
-    for count in [json!(-5), json!(1.5), json!("9"), json!(null), json!(1e300), json!(u64::MAX)] {
+    for count in [
+        json!(-5),
+        json!(1.5),
+        json!("9"),
+        json!(null),
+        json!(1e300),
+        json!(u64::MAX),
+    ] {
         let body = json!({"choices": [{"message": {"content": "abcdefgh"}}],
             "usage": {"prompt_tokens": count, "completion_tokens": count}});
-        let reading = read(Dialect::Openai, Framing::Document, &[body.to_string().as_bytes()]);
-        let usage = Usage { input_tokens: 100, output_tokens: 2 };
-        assert_eq!(reading, Reading { usage, source: Source::Estimated }, "{count}");
+        let reading = read(
+            Dialect::Openai,
+            Framing::Document,
+            &[body.to_string().as_bytes()],
+        );
+        let usage = Usage {
+            input_tokens: 100,
+            output_tokens: 2,
+        };
+        assert_eq!(
+            reading,
+            Reading {
+                usage,
+                source: Source::Estimated
+            },
+            "{count}"
+        );
     }
 }
 
@@ -112,13 +167,22 @@ fn a_repeated_count_takes_the_highest() {
         "data: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":9}}\n\n",
         "data: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n",
     );
-    assert_eq!(read(Dialect::Openai, Framing::Events, &[stream.as_bytes()]), reported(3, 9));
+    assert_eq!(
+        read(Dialect::Openai, Framing::Events, &[stream.as_bytes()]),
+        reported(3, 9)
+    );
 }
 
 #[test]
 fn framing_follows_the_content_type() {
-    assert_eq!(Framing::from_content_type("Text/Event-Stream; charset=utf-8"), Framing::Events);
-    assert_eq!(Framing::from_content_type("application/json"), Framing::Document);
+    assert_eq!(
+        Framing::from_content_type("Text/Event-Stream; charset=utf-8"),
+        Framing::Events
+    );
+    assert_eq!(
+        Framing::from_content_type("application/json"),
+        Framing::Document
+    );
 }
 
 #[test]
@@ -147,7 +211,10 @@ fn requests_that_cannot_be_metered_are_refused() {
     assert_eq!(error(r#"{"model":"m","n":4}"#), RequestError::ManyAnswers);
     for limit in ["-1", "0", "1.5", "\"9\"", "1e30"] {
         let body = format!(r#"{{"model":"m","max_completion_tokens":{limit}}}"#);
-        assert_eq!(error(&body), RequestError::OutputLimit("max_completion_tokens"));
+        assert_eq!(
+            error(&body),
+            RequestError::OutputLimit("max_completion_tokens")
+        );
     }
 }
 
