@@ -3,11 +3,13 @@
 //! The first slice of the model: operators and access, the tool baseline, and
 //! the daily token budget. A document is a value; nothing here applies it.
 
+pub mod compile;
 mod diff;
 mod document;
 mod parse;
 pub mod tools;
 
+pub use compile::{CompileContext, ModelSpec, compile};
 pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{
     Access, Budgets, EmailAddress, OperatorEntry, Policy, SCHEMA, ToolPolicy, ToolProfile,

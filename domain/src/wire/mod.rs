@@ -4,6 +4,7 @@
 //! - [`registry`]: the central index, under `/api/v1`.
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
+//! - [`openclaw`]: the headers that OpenClaw trusts.
 //!
 //! Times are RFC 3339 in UTC, sizes bytes, durations in the unit of the name.
 //! Requests refuse unknown fields; responses may gain fields, so readers ignore
@@ -11,4 +12,5 @@
 
 pub mod gateway;
 pub mod init;
+pub mod openclaw;
 pub mod registry;

@@ -1,0 +1,90 @@
+//! Models: only those that the gateway meters, only through `models.internal`,
+//! with a key that is worth nothing elsewhere.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::metering::Dialect;
+use crate::wire::init::{MODEL_KEY_ENV, MODELS_HOST};
+
+/// A model that the gateway offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Protocol, and provider in OpenClaw's configuration.
+    pub provider: Dialect,
+    /// Model id as the provider spells it.
+    pub id: String,
+    /// Tokens that fit its context.
+    pub context_tokens: u64,
+    /// Most tokens of one answer.
+    pub max_output_tokens: u64,
+    /// Whether a local stand-in answers instead of a real provider.
+    #[serde(default)]
+    pub stand_in: bool,
+}
+
+impl ModelSpec {
+    /// How OpenClaw names it: `provider/id`.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}/{}", self.provider.provider(), self.id)
+    }
+}
+
+/// The `models` section.
+pub(super) fn catalog(models: &[ModelSpec]) -> Value {
+    let mut providers: BTreeMap<&str, (Dialect, Vec<Value>)> = BTreeMap::new();
+    for model in models {
+        let (_, list) = providers
+            .entry(model.provider.provider())
+            .or_insert_with(|| (model.provider, Vec::new()));
+        list.push(json!({
+            "id": model.id,
+            "name": model.id,
+            "input": ["text"],
+            "contextWindow": model.context_tokens,
+            "maxTokens": model.max_output_tokens,
+        }));
+    }
+    let providers: BTreeMap<&str, Value> = providers
+        .into_iter()
+        .map(|(name, (dialect, models))| (name, provider(dialect, &models)))
+        .collect();
+    json!({
+        "mode": "replace",
+        "catalogRefresh": { "enabled": false },
+        "providers": providers,
+    })
+}
+
+fn provider(dialect: Dialect, models: &[Value]) -> Value {
+    let name = dialect.provider();
+    // OpenClaw appends `/chat/completions` to the one and `/v1/messages` to the other.
+    let (api, base) = match dialect {
+        Dialect::Openai => ("openai-completions", format!("http://{MODELS_HOST}/{name}/v1")),
+        Dialect::Anthropic => ("anthropic-messages", format!("http://{MODELS_HOST}/{name}")),
+    };
+    json!({
+        "api": api,
+        "baseUrl": base,
+        "apiKey": { "source": "env", "provider": "default", "id": MODEL_KEY_ENV },
+        "models": models,
+    })
+}
+
+/// `agents.defaults`: which models, and no model calls that nobody asked for.
+pub(super) fn agent_defaults(models: &[ModelSpec]) -> Value {
+    let allowed: Vec<String> = models.iter().map(ModelSpec::reference).collect();
+    let mut defaults = json!({
+        "modelPolicy": { "allow": allowed },
+        "utilityModel": "",
+        "heartbeat": { "every": "0m" },
+    });
+    if let (Some(first), Some(map)) = (allowed.first(), defaults.as_object_mut()) {
+        map.insert("model".to_owned(), json!({ "primary": first }));
+    }
+    defaults
+}
