@@ -4,6 +4,7 @@
 //! randomness. Callers pass the time and the random bytes in.
 
 pub mod access;
+pub mod fleet;
 pub mod budget;
 pub mod id;
 pub mod metering;

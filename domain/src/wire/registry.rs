@@ -122,6 +122,8 @@ pub enum FleetStatus {
     Degraded,
     /// No heartbeat for longer than the grace.
     Offline,
+    /// The registry itself was away and has not heard of the gateway since: too early to say.
+    Unknown,
 }
 
 /// One line of `GET gateways`, and `GET gateways/ID`.

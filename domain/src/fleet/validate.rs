@@ -1,0 +1,223 @@
+//! What a heartbeat, and the origin of a gateway, may say.
+//!
+//! A gateway's words end up on an operator's screen and in links, so their length and
+//! their schemes are limited here, whatever the screen does.
+
+use crate::problem::FieldError;
+use crate::wire::gateway::{GitPointer, R2Pointer};
+use crate::wire::registry::Heartbeat;
+
+/// Largest heartbeat, in bytes.
+pub const MAX_HEARTBEAT_BYTES: usize = 64 * 1024;
+
+/// Largest integer that every JSON reader keeps exactly (RFC 8259 §6).
+const MAX_INTEGER: u64 = (1 << 53) - 1;
+const MAX_SHORT: usize = 64;
+const MAX_HASH: usize = 128;
+const MAX_TEXT: usize = 2_000;
+const MAX_KEY: usize = 1_024;
+const MAX_ITEMS: usize = 100;
+
+/// Everything about a heartbeat that is not acceptable; empty when it is.
+#[must_use]
+pub fn validate(heartbeat: &Heartbeat) -> Vec<FieldError> {
+    let mut check = Check::default();
+    let Heartbeat {
+        sandbox,
+        policy,
+        budget,
+        pointers,
+        ..
+    } = heartbeat;
+    check.identifier("/boot_id", &heartbeat.boot_id);
+    check.integer("/sequence", heartbeat.sequence);
+    check.line("/tedix_version", &heartbeat.tedix_version, MAX_SHORT);
+    check.optional(
+        "/openclaw_version",
+        heartbeat.openclaw_version.as_ref(),
+        MAX_SHORT,
+    );
+    if let Some(exit) = &sandbox.last_exit {
+        check.text("/sandbox/last_exit/reason", &exit.reason);
+    }
+    check.integer("/policy/version", policy.version);
+    check.integer(
+        "/policy/effective_version",
+        policy.effective_version.unwrap_or_default(),
+    );
+    check.line("/policy/desired_hash", &policy.desired_hash, MAX_HASH);
+    check.optional(
+        "/policy/acknowledged_hash",
+        policy.acknowledged_hash.as_ref(),
+        MAX_HASH,
+    );
+    check.optional(
+        "/policy/effective_hash",
+        policy.effective_hash.as_ref(),
+        MAX_HASH,
+    );
+    if let Some(detail) = &policy.detail {
+        check.text("/policy/detail", detail);
+    }
+    check.integer(
+        "/budget/tokens_per_day",
+        budget.tokens_per_day.unwrap_or_default(),
+    );
+    check.integer("/budget/tokens_used", budget.tokens_used);
+    check.count("/models", heartbeat.models.len());
+    for (index, model) in heartbeat.models.iter().enumerate().take(MAX_ITEMS) {
+        check.line(
+            &format!("/models/{index}/provider"),
+            &model.provider,
+            MAX_SHORT,
+        );
+        check.line(&format!("/models/{index}/id"), &model.id, MAX_HASH);
+    }
+    if let Some(r2) = &pointers.r2 {
+        check.r2("/pointers/r2", r2);
+    }
+    check.count("/pointers/git", pointers.git.len());
+    for (index, git) in pointers.git.iter().enumerate().take(MAX_ITEMS) {
+        check.git(&format!("/pointers/git/{index}"), git);
+    }
+    check.errors
+}
+
+/// The public origin of a gateway in its canonical spelling: `https://host[:port]`, or
+/// `http` on the local machine.
+///
+/// # Errors
+/// What is wrong with the text, to show to the caller.
+pub fn gateway_origin(text: &str) -> Result<String, &'static str> {
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    let (scheme, authority) = origin
+        .split_once("://")
+        .ok_or("must be an origin, such as https://company.example.com")?;
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port)),
+        None => (authority, None),
+    };
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= crate::id::MAX_NAME
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if host.len() > 253 || !host.split('.').all(label) {
+        return Err(
+            "must be an origin with a host name in lower case, without path or credentials",
+        );
+    }
+    if port.is_some_and(|port| port.parse::<u16>().is_err() || port.starts_with(['0', '+'])) {
+        return Err("must have a port between 1 and 65535, or none");
+    }
+    let local = matches!(host, "localhost" | "127.0.0.1");
+    match scheme {
+        "https" => Ok(origin.to_owned()),
+        "http" if local => Ok(origin.to_owned()),
+        "http" => Err("must be https; http is for the local machine alone"),
+        _ => Err("must start with https://"),
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    errors: Vec<FieldError>,
+}
+
+impl Check {
+    fn refuse(&mut self, pointer: &str, detail: impl Into<String>) {
+        self.errors.push(FieldError::new(pointer, detail));
+    }
+
+    fn identifier(&mut self, pointer: &str, text: &str) {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if text.is_empty() || text.len() > MAX_SHORT || !text.bytes().all(allowed) {
+            self.refuse(
+                pointer,
+                format!("must be 1 to {MAX_SHORT} of A-Z, a-z, 0-9, - and _"),
+            );
+        }
+    }
+
+    fn integer(&mut self, pointer: &str, value: u64) {
+        if value > MAX_INTEGER {
+            self.refuse(pointer, format!("must not exceed {MAX_INTEGER}"));
+        }
+    }
+
+    fn line(&mut self, pointer: &str, text: &str, max: usize) {
+        if text.chars().count() > max || text.chars().any(char::is_control) {
+            self.refuse(
+                pointer,
+                format!("must be one line of at most {max} characters"),
+            );
+        }
+    }
+
+    fn optional(&mut self, pointer: &str, text: Option<&String>, max: usize) {
+        if let Some(text) = text {
+            self.line(pointer, text, max);
+        }
+    }
+
+    fn text(&mut self, pointer: &str, text: &str) {
+        let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+        if text.chars().count() > MAX_TEXT || text.chars().any(control) {
+            self.refuse(
+                pointer,
+                format!("must be text of at most {MAX_TEXT} characters"),
+            );
+        }
+    }
+
+    fn count(&mut self, pointer: &str, items: usize) {
+        if items > MAX_ITEMS {
+            self.refuse(pointer, format!("must have at most {MAX_ITEMS} items"));
+        }
+    }
+
+    fn hexadecimal(&mut self, pointer: &str, text: &str, lengths: &[usize]) {
+        let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if !lengths.contains(&text.len()) || !text.bytes().all(digit) {
+            self.refuse(pointer, "must be a hash in lower-case hex");
+        }
+    }
+
+    fn r2(&mut self, pointer: &str, r2: &R2Pointer) {
+        self.line(&format!("{pointer}/key"), &r2.key, MAX_KEY);
+        if r2.key.is_empty()
+            || r2
+                .key
+                .split('/')
+                .any(|part| matches!(part, "" | "." | ".."))
+        {
+            self.refuse(
+                &format!("{pointer}/key"),
+                "must be an object key without . or .. parts",
+            );
+        }
+        self.integer(&format!("{pointer}/bytes"), r2.bytes);
+        self.hexadecimal(&format!("{pointer}/sha256"), &r2.sha256, &[64]);
+    }
+
+    fn git(&mut self, pointer: &str, git: &GitPointer) {
+        let repository = format!("{pointer}/repository");
+        self.line(&repository, &git.repository, MAX_KEY);
+        let rest = git.repository.strip_prefix("https://");
+        let clean = |rest: &str| {
+            !rest.is_empty()
+                && rest
+                    .bytes()
+                    .all(|b| b.is_ascii_graphic() && !b"@\\\"'<>`".contains(&b))
+        };
+        if !rest.is_some_and(clean) {
+            self.refuse(&repository, "must be an https URL without credentials");
+        }
+        self.hexadecimal(&format!("{pointer}/commit"), &git.commit, &[40, 64]);
+    }
+}
+
+#[cfg(test)]
+mod tests;
