@@ -1,3 +1,7 @@
-//! cargo xtask dev | test | bench | build: everything a developer runs.
+//! cargo xtask dev | test | check | build: everything a developer runs.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::cli::main()
+}

@@ -1,0 +1,137 @@
+//! What `cargo xtask check` checks: cheap things first.
+
+mod file_length;
+
+use std::process::Command;
+
+use crate::tools::{self, CheckTools, Tools};
+use crate::ui::Progress;
+
+/// The crates that run as WebAssembly, and what they share.
+const WASM_PACKAGES: [&str; 5] = [
+    "domain",
+    "edge",
+    "registry-worker",
+    "gateway-worker",
+    "admin-ui",
+];
+
+/// Every check.
+///
+/// # Errors
+/// At the first check that fails, with its output.
+pub fn all(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    cheap(tools, progress)?;
+    clippy_host(tools, progress)?;
+    clippy_wasm(tools, progress)
+}
+
+/// The checks that compile nothing.
+///
+/// # Errors
+/// At the first check that fails, with its output.
+pub fn cheap(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let programs = tools::ensure_for_checks(tools, progress)?;
+    lengths(tools, progress)?;
+    format(tools, progress)?;
+    unused_dependencies(tools, &programs, progress)?;
+    dependencies(tools, &programs, progress)
+}
+
+/// Clippy for this machine: every crate, its tests too.
+///
+/// # Errors
+/// When it finds something.
+pub fn clippy_host(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("clippy-host", "Clippy on this machine")?;
+    step.run(
+        tools::cargo()
+            .current_dir(tools.checkout.root())
+            .args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--locked",
+                "--target-dir",
+            ])
+            .arg(tools.checkout.native_target())
+            .args(["--", "--deny", "warnings"]),
+    )?;
+    step.done("");
+    Ok(())
+}
+
+/// Clippy for wasm32: what only compiles there is checked only there.
+///
+/// # Errors
+/// When it finds something.
+pub fn clippy_wasm(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("clippy-wasm", "Clippy on wasm32")?;
+    let mut command = tools.wasm.clippy();
+    tools.for_wasm(&mut command)?;
+    command
+        .current_dir(tools.checkout.root())
+        .args(["--locked", "--target", tools::WASM_TRIPLE]);
+    for package in WASM_PACKAGES {
+        command.args(["--package", package]);
+    }
+    step.run(command.args(["--", "--deny", "warnings"]))?;
+    step.done("");
+    Ok(())
+}
+
+fn lengths(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("file-length", "Lengths of files")?;
+    let too_long = file_length::too_long(tools.checkout.root())?;
+    if !too_long.is_empty() {
+        step.append(&too_long.join("\n"));
+        return Err(step.failed("files that should be several").into());
+    }
+    step.done("");
+    Ok(())
+}
+
+fn format(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("fmt", "Formatting")?;
+    let status = step.status(
+        tools::cargo()
+            .current_dir(tools.checkout.root())
+            .args(["fmt", "--all", "--check"]),
+    )?;
+    if !status.success() {
+        return Err(step.failed("`cargo fmt --all` puts it right").into());
+    }
+    step.done("");
+    Ok(())
+}
+
+fn unused_dependencies(
+    tools: &Tools,
+    programs: &CheckTools,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let step = progress.step("unused-dependencies", "Unused dependencies")?;
+    step.run(Command::new(&programs.cargo_machete).arg(tools.checkout.root()))?;
+    step.done("");
+    Ok(())
+}
+
+/// Licences, sources and banned crates (deny.toml). Not the advisories: their
+/// database is a git repository that a closed network has no way to.
+fn dependencies(tools: &Tools, programs: &CheckTools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("deny", "Licences and sources of dependencies")?;
+    step.run(
+        Command::new(&programs.cargo_deny)
+            .current_dir(tools.checkout.root())
+            .args([
+                "--all-features",
+                "--locked",
+                "check",
+                "bans",
+                "licenses",
+                "sources",
+            ]),
+    )?;
+    step.done("");
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::checkout::Checkout;
+use crate::ui::Progress;
+use crate::{build, checks, test, tools};
+
+/// Sets up, builds, checks, tests and runs tedix-claw.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install what is missing: tools by version into the cache folder, npm packages into the checkout.
+    Setup,
+    /// Build the Workers, the admin app and tedix-init.
+    Build,
+    /// Formatting, clippy on host and wasm32, dependencies, file sizes.
+    Check,
+    /// Set up, check, build, then every test.
+    Test(test::TestArgs),
+}
+
+/// Parses the command line, runs it and turns an error into one clear message.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    let checkout = Checkout::find()?;
+    let progress = Progress::new(checkout.logs());
+    match command {
+        Command::Setup => tools::ensure(&checkout, &progress).map(drop),
+        Command::Build => {
+            let tools = tools::ensure(&checkout, &progress)?;
+            build::all(&tools, &progress).map(drop)
+        }
+        Command::Check => {
+            let tools = tools::ensure(&checkout, &progress)?;
+            checks::all(&tools, &progress)
+        }
+        Command::Test(args) => test::run(&checkout, &args, &progress),
+    }
+}

@@ -1,0 +1,46 @@
+//! A deterministic model server for machines without a provider's key. It speaks
+//! OpenAI's Chat Completions and Anthropic's Messages, streaming and not, and
+//! does what the directives in the newest user message say (see [`script`]).
+
+mod anthropic;
+mod openai;
+mod record;
+mod reply;
+mod routes;
+pub mod script;
+mod sse;
+
+use std::sync::{Arc, Mutex};
+
+pub use record::{KEPT_REQUESTS, RequestRecord};
+use record::Records;
+
+/// Id of the model that it offers.
+pub const MODEL_ID: &str = "stand-in";
+
+/// The server's state. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ModelServer {
+    key: Arc<str>,
+    records: Arc<Mutex<Records>>,
+}
+
+impl ModelServer {
+    /// A server that answers to `key` alone, as a provider does.
+    #[must_use]
+    pub fn new(key: &str) -> Self {
+        Self { key: key.into(), records: Arc::default() }
+    }
+
+    /// Everything it answers.
+    #[must_use]
+    pub fn router(self) -> axum::Router {
+        routes::router(self)
+    }
+
+    /// The newest requests, oldest first, at most [`KEPT_REQUESTS`].
+    #[must_use]
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.records.lock().map(|records| records.list()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,141 @@
+//! npm packages, exactly as the committed lockfiles say.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
+
+use super::{disk, search_path};
+use crate::checkout::Checkout;
+use crate::ui::Progress;
+
+/// Where OpenClaw is below the folder of its `package.json`.
+pub const OPENCLAW_PACKAGE: &str = "node_modules/openclaw";
+
+/// In `node_modules`, the digest of the lockfile it was installed from.
+const STAMP: &str = ".tedix-lock";
+/// What one `npm ci` takes at most, with npm's own cache, in bytes.
+const ROOM: u64 = 2_000_000_000;
+
+/// Node and the packages of the checkout's root.
+#[derive(Debug, Clone)]
+pub struct NodePackages {
+    /// The root's `node_modules`.
+    pub modules: PathBuf,
+    /// The folder of the packages' programs, `node` among them: put it first on PATH.
+    pub bin: PathBuf,
+    /// Node itself: a program that stands alone, no link.
+    pub node: PathBuf,
+}
+
+impl NodePackages {
+    /// The path of a program that a package brings.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+
+    /// PATH with these programs first.
+    #[must_use]
+    pub fn search_path(&self) -> OsString {
+        search_path::with_first([self.bin.as_path()])
+    }
+}
+
+/// Node, wrangler, miniflare, esbuild, wasm-opt and Playwright, in the checkout's root.
+pub(super) fn ensure_root(
+    checkout: &Checkout,
+    progress: &Progress,
+) -> anyhow::Result<NodePackages> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    install(
+        checkout.root(),
+        "npm",
+        "Installing the npm packages",
+        &path,
+        progress,
+    )?;
+    let modules = checkout.join("node_modules");
+    let node = modules.join(node_package()).join("bin/node");
+    ensure!(
+        node.is_file(),
+        "npm installed no Node for this machine ({} {}): package.json lists the ones it can install",
+        std::env::consts::OS,
+        std::env::consts::ARCH,
+    );
+    Ok(NodePackages {
+        bin: modules.join(".bin"),
+        modules,
+        node,
+    })
+}
+
+/// OpenClaw, in `container/`. Installed by the Node it will run on, which it checks.
+pub(super) fn ensure_openclaw(
+    checkout: &Checkout,
+    node: &NodePackages,
+    progress: &Progress,
+) -> anyhow::Result<PathBuf> {
+    let folder = checkout.join("container");
+    install(
+        &folder,
+        "npm-openclaw",
+        "Installing OpenClaw",
+        &node.search_path(),
+        progress,
+    )?;
+    ensure!(
+        folder.join(OPENCLAW_PACKAGE).is_dir(),
+        "container/package-lock.json does not install OpenClaw"
+    );
+    Ok(folder)
+}
+
+fn install(
+    folder: &Path,
+    id: &str,
+    label: &str,
+    path: &OsString,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let digest = digest_of(&folder.join("package-lock.json"))?;
+    let stamp = folder.join("node_modules").join(STAMP);
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == digest) {
+        return Ok(());
+    }
+    disk::require(folder, ROOM, "the npm packages")?;
+    let step = progress.step(id, label)?;
+    // `npm ci` begins by removing node_modules, the stamp with it.
+    step.run(
+        Command::new("npm")
+            .current_dir(folder)
+            .env("PATH", path)
+            .args(["ci", "--no-audit", "--no-fund", "--no-update-notifier"]),
+    )?;
+    fs::write(&stamp, digest).with_context(|| format!("cannot write {}", stamp.display()))?;
+    step.done("");
+    Ok(())
+}
+
+fn digest_of(lockfile: &Path) -> anyhow::Result<String> {
+    let bytes =
+        fs::read(lockfile).with_context(|| format!("cannot read {}", lockfile.display()))?;
+    Ok(Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+/// The npm package that holds Node for this machine. The package `node` would
+/// pick it by another, unlocked, `npm install`; so package.json lists these.
+fn node_package() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("node-{}-{architecture}", std::env::consts::OS)
+}
