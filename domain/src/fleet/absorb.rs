@@ -153,8 +153,14 @@ impl Vital {
         if age < TimeDelta::zero() {
             return true;
         }
-        let changed = written.milestone != self.milestone(now);
-        (changed && age >= WRITE_GAP) || age >= WRITE_EVERY
+        (self.has_news(now) && age >= WRITE_GAP) || age >= WRITE_EVERY
+    }
+
+    /// Whether something changed since the last write, or there was none.
+    #[must_use]
+    pub fn has_news(&self, now: DateTime<Utc>) -> bool {
+        let milestone = self.written.as_ref().map(|written| &written.milestone);
+        milestone.is_none_or(|milestone| *milestone != self.milestone(now))
     }
 
     /// The same, once the database has taken `self` at `now`.
