@@ -34,11 +34,18 @@ pub fn read_or_make(
 /// When it cannot be written.
 pub fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().context("a secret file without a folder")?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     let partial = path.with_extension("partial");
     let save = || -> std::io::Result<()> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&partial)?;
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&partial, path)

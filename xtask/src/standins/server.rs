@@ -27,7 +27,9 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .await
             .with_context(|| format!("port {port} cannot be listened on"))?;
-        let address = listener.local_addr().context("a listener without an address")?;
+        let address = listener
+            .local_addr()
+            .context("a listener without an address")?;
         let app = router.layer(middleware::from_fn(local_only));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, app).await {
@@ -53,7 +55,10 @@ impl Drop for Server {
 /// Refuses a name that is not this machine's own: a web page whose host name was
 /// pointed at 127.0.0.1 (DNS rebinding) is not to read what a stand-in answers.
 async fn local_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
     if !matches!(name, Some("localhost" | "127.0.0.1")) {
         let answer = "this stand-in answers to localhost alone\n";
@@ -61,7 +66,10 @@ async fn local_only(request: Request, next: Next) -> Response {
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert("tedix-stand-in", HeaderValue::from_static("true"));
     response
 }

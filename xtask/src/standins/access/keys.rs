@@ -98,7 +98,10 @@ impl Keys {
     /// When a public key cannot be encoded.
     pub fn certs(&self) -> anyhow::Result<Value> {
         let keys = [&self.current, &self.previous];
-        let pems = keys.iter().map(|key| key.certificate()).collect::<anyhow::Result<Vec<_>>>()?;
+        let pems = keys
+            .iter()
+            .map(|key| key.certificate())
+            .collect::<anyhow::Result<Vec<_>>>()?;
         Ok(json!({
             "keys": keys.map(Key::jwk),
             "public_cert": pems.first(),
@@ -120,7 +123,10 @@ impl Key {
         let private = RsaPrivateKey::from_pkcs8_pem(&pem)
             .with_context(|| format!("{} is not an RSA key: delete it", path.display()))?;
         let der = private.to_public_key().to_public_key_der()?;
-        let id = Sha256::digest(der.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = Sha256::digest(der.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Ok(Self { id, private })
     }
 

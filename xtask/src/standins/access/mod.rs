@@ -67,7 +67,10 @@ impl Issuer {
     /// When the keys cannot be read or written.
     pub fn open(folder: &Path, config: IssuerConfig) -> anyhow::Result<Self> {
         Keys::open(folder)?;
-        Ok(Self { config, folder: folder.to_owned() })
+        Ok(Self {
+            config,
+            folder: folder.to_owned(),
+        })
     }
 
     /// What it was told.
@@ -82,7 +85,13 @@ impl Issuer {
     /// When the keys cannot be read.
     pub fn mint(&self, email: &str, overrides: &Overrides) -> anyhow::Result<String> {
         let keys = Keys::open(&self.folder)?;
-        token::mint(&self.config, &keys, email, chrono::Utc::now().timestamp(), overrides)
+        token::mint(
+            &self.config,
+            &keys,
+            email,
+            chrono::Utc::now().timestamp(),
+            overrides,
+        )
     }
 
     /// Signs with a new key from now on; the one before stays published, the
@@ -95,7 +104,6 @@ impl Issuer {
     }
 
     /// Everything it answers.
-    #[must_use]
     pub fn router(self) -> axum::Router {
         routes::router(self)
     }

@@ -16,23 +16,26 @@ input{width:100%;box-sizing:border-box;font:inherit;padding:.6rem .75rem;border:
 
 /// Pick a person, or type an address.
 pub(super) fn sign_in(host: &str, target: &str, form_token: &str, people: &[Person]) -> Markup {
-    frame("Sign in", &html! {
-        p { "to " strong { (host) } ", and then to " (target) }
-        form method="post" {
-            input type="hidden" name="form_token" value=(form_token);
-            h2 { "As one of these" }
-            @for person in people {
-                button name="person" value=(person.email) { (person.email) small { (person.about) } }
+    frame(
+        "Sign in",
+        &html! {
+            p { "to " strong { (host) } ", and then to " (target) }
+            form method="post" {
+                input type="hidden" name="form_token" value=(form_token);
+                h2 { "As one of these" }
+                @for person in people {
+                    button name="person" value=(person.email) { (person.email) small { (person.about) } }
+                }
             }
-        }
-        form method="post" {
-            input type="hidden" name="form_token" value=(form_token);
-            h2 { "As somebody else" }
-            label for="email" { "E-mail address" }
-            input id="email" name="email" type="email" required autocomplete="off";
-            button { "Sign in" }
-        }
-    })
+            form method="post" {
+                input type="hidden" name="form_token" value=(form_token);
+                h2 { "As somebody else" }
+                label for="email" { "E-mail address" }
+                input id="email" name="email" type="email" required autocomplete="off";
+                button { "Sign in" }
+            }
+        },
+    )
 }
 
 /// Something to read.

@@ -26,13 +26,17 @@ pub fn resolve_redirect(
     target: &str,
     allowed: &[String],
 ) -> Result<Url, RedirectError> {
-    let plain_host = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
+    let plain_host = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b));
     if !plain_host || target.chars().any(char::is_control) {
         return Err(RedirectError::Malformed);
     }
     let application =
         Url::parse(&format!("http://{host}/")).map_err(|_| RedirectError::Malformed)?;
-    let url = application.join(target).map_err(|_| RedirectError::Malformed)?;
+    let url = application
+        .join(target)
+        .map_err(|_| RedirectError::Malformed)?;
     let origin = url.origin().ascii_serialization();
     let named = !url.username().is_empty() || url.password().is_some();
     if named || !allowed.contains(&origin) {
@@ -46,13 +50,19 @@ mod tests {
     use super::*;
 
     fn resolve(target: &str) -> Result<String, RedirectError> {
-        let allowed = ["http://localhost:8700".to_owned(), "http://localhost:8701".to_owned()];
+        let allowed = [
+            "http://localhost:8700".to_owned(),
+            "http://localhost:8701".to_owned(),
+        ];
         resolve_redirect("localhost:8701", target, &allowed).map(String::from)
     }
 
     #[test]
     fn a_path_stays_on_the_application() {
-        assert_eq!(resolve("/a?b=c#d"), Ok("http://localhost:8701/a?b=c#d".to_owned()));
+        assert_eq!(
+            resolve("/a?b=c#d"),
+            Ok("http://localhost:8701/a?b=c#d".to_owned())
+        );
         assert_eq!(resolve("/"), Ok("http://localhost:8701/".to_owned()));
         assert_eq!(resolve("/../.."), Ok("http://localhost:8701/".to_owned()));
     }
@@ -92,7 +102,13 @@ mod tests {
     #[test]
     fn the_application_itself_has_to_be_ours() {
         let allowed = ["http://localhost:8700".to_owned()];
-        for host in ["evil.example", "localhost:8700@evil.example", "evil.example/x", "", "a b"] {
+        for host in [
+            "evil.example",
+            "localhost:8700@evil.example",
+            "evil.example/x",
+            "",
+            "a b",
+        ] {
             assert!(resolve_redirect(host, "/", &allowed).is_err(), "{host:?}");
         }
     }

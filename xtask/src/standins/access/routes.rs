@@ -20,7 +20,12 @@ pub(super) fn router(issuer: Issuer) -> Router {
         .route("/cdn-cgi/access/certs", get(certs))
         .route("/cdn-cgi/access/login/{host}", get(form).post(sign_in))
         .route("/cdn-cgi/access/logout", get(sign_out))
-        .fallback(|| async { page(StatusCode::NOT_FOUND, pages::notice("There is nothing here.")) })
+        .fallback(|| async {
+            page(
+                StatusCode::NOT_FOUND,
+                pages::notice("There is nothing here."),
+            )
+        })
         .with_state(issuer)
 }
 
@@ -76,7 +81,9 @@ async fn form(
         issuer.config().return_origins.join(" ")
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     response
 }
@@ -94,7 +101,9 @@ async fn sign_in(
     };
     // The gateways are other ports of the same site, so SameSite alone would let
     // a page of theirs sign the browser in as somebody else.
-    let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = headers
+        .get(header::ORIGIN)
+        .and_then(|origin| origin.to_str().ok());
     if origin != Some(issuer.config().issuer.as_str())
         || cookie(&headers, FORM_COOKIE).is_none_or(|sent| sent != form.form_token)
     {
@@ -102,16 +111,24 @@ async fn sign_in(
         return page(StatusCode::FORBIDDEN, pages::notice(notice));
     }
     let typed = form.email.trim();
-    let email = if typed.is_empty() { form.person.trim() } else { typed };
+    let email = if typed.is_empty() {
+        form.person.trim()
+    } else {
+        typed
+    };
     if !plausible(email) {
         let notice = "That is not an e-mail address. Go back and try again.";
         return page(StatusCode::UNPROCESSABLE_ENTITY, pages::notice(notice));
     }
     match issuer.mint(email, &Overrides::default()) {
         Ok(token) => {
-            let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response();
+            let mut response =
+                (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response();
             let attributes = format!("HttpOnly; SameSite=Lax; Path=/; Max-Age={SESSION_SECONDS}");
-            set_cookie(&mut response, &format!("{TOKEN_COOKIE}={token}; {attributes}"));
+            set_cookie(
+                &mut response,
+                &format!("{TOKEN_COOKIE}={token}; {attributes}"),
+            );
             response
         }
         Err(error) => failed(&error),
@@ -120,32 +137,46 @@ async fn sign_in(
 
 async fn sign_out() -> Response {
     let mut response = page(StatusCode::OK, pages::notice("You are signed out."));
-    set_cookie(&mut response, &format!("{TOKEN_COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"));
+    set_cookie(
+        &mut response,
+        &format!("{TOKEN_COOKIE}=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"),
+    );
     response
 }
 
 /// The address to return to, or the page that says why there is none.
-#[expect(clippy::result_large_err, reason = "a response is what the caller returns")]
 fn check(issuer: &Issuer, host: &str, login: &Login) -> Result<String, Response> {
     let config = issuer.config();
-    if !login.kid.as_ref().is_some_and(|kid| config.audiences.contains(kid)) {
+    if !login
+        .kid
+        .as_ref()
+        .is_some_and(|kid| config.audiences.contains(kid))
+    {
         let notice = "The application that sent you here is not known: its kid is no audience.";
         return Err(page(StatusCode::BAD_REQUEST, pages::notice(notice)));
     }
     let target = login.redirect_url.as_deref().unwrap_or("/");
-    resolve_redirect(host, target, &config.return_origins).map(String::from).map_err(|error| {
-        let notice = format!("You cannot be sent back: {error}.");
-        page(StatusCode::BAD_REQUEST, pages::notice(&notice))
-    })
+    resolve_redirect(host, target, &config.return_origins)
+        .map(String::from)
+        .map_err(|error| {
+            let notice = format!("You cannot be sent back: {error}.");
+            page(StatusCode::BAD_REQUEST, pages::notice(&notice))
+        })
 }
 
 /// One `@` with something plain on both sides: enough for a stand-in, and
 /// nothing that would upset a log or a header.
 fn plausible(email: &str) -> bool {
     let plain = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".+-_".contains(&b))
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".+-_".contains(&b))
     };
-    email.len() <= 254 && email.split_once('@').is_some_and(|(who, at)| plain(who) && plain(at))
+    email.len() <= 254
+        && email
+            .split_once('@')
+            .is_some_and(|(who, at)| plain(who) && plain(at))
 }
 
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -33,7 +33,10 @@ pub(super) fn mint(
         ("nbf".to_owned(), json!(now)),
         ("iss".to_owned(), json!(config.issuer)),
         ("type".to_owned(), json!("app")),
-        ("identity_nonce".to_owned(), json!(URL_SAFE_NO_PAD.encode(nonce))),
+        (
+            "identity_nonce".to_owned(),
+            json!(URL_SAFE_NO_PAD.encode(nonce)),
+        ),
         ("sub".to_owned(), json!(subject(email))),
         ("country".to_owned(), json!("T1")),
     ]);
@@ -61,9 +64,20 @@ fn apply(target: &mut Map<String, Value>, changes: &Map<String, Value>) {
 /// The person's id, in the form of a UUID: the same for every sign-in.
 fn subject(email: &str) -> String {
     let hash = Sha256::digest(email.to_lowercase().as_bytes());
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let cut = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-{}-{}-{}", cut(0, 8), cut(8, 12), cut(12, 16), cut(16, 20), cut(20, 32))
+    format!(
+        "{}-{}-{}-{}-{}",
+        cut(0, 8),
+        cut(8, 12),
+        cut(12, 16),
+        cut(16, 20),
+        cut(20, 32)
+    )
 }
 
 #[cfg(test)]

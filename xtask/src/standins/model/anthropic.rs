@@ -12,27 +12,47 @@ const PIECE: usize = 12;
 /// Reads what the answer depends on.
 pub(super) fn read(body: &Value) -> Result<Conversation, &'static str> {
     let messages = body.get("messages").and_then(Value::as_array);
-    let messages = messages.filter(|list| !list.is_empty()).ok_or("messages must be an array")?;
-    let limit = body.get("max_tokens").and_then(Value::as_u64).ok_or("max_tokens is required")?;
+    let messages = messages
+        .filter(|list| !list.is_empty())
+        .ok_or("messages must be an array")?;
+    let limit = body
+        .get("max_tokens")
+        .and_then(Value::as_u64)
+        .ok_or("max_tokens is required")?;
     let after_assistant = messages
         .iter()
         .rposition(|message| message.get("role").and_then(Value::as_str) == Some("assistant"))
         .map_or(0, |at| at + 1);
     let newest = messages.get(after_assistant..).unwrap_or_default();
-    let tool_results = newest
-        .iter()
-        .filter_map(|message| message.get("content").and_then(Value::as_array))
-        .flatten()
-        .filter(|part| part.get("type").and_then(Value::as_str) == Some("tool_result"))
-        .map(|part| text(part.get("content")))
-        .collect();
     let said = |message: &&Value| {
         let words = text(message.get("content"));
         message.get("role").and_then(Value::as_str) == Some("user")
             && !words.is_empty()
             && !internal(&words)
     };
-    let user = messages.iter().rfind(said).map(|message| text(message.get("content")));
+    // What somebody wrote after the results counts more than the results.
+    let answered = |message: &Value| {
+        let mut parts = message
+            .get("content")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        parts.any(|part| part.get("type").and_then(Value::as_str) == Some("tool_result"))
+    };
+    let overtaken =
+        newest.iter().rposition(|message| said(&message)) > newest.iter().rposition(answered);
+    let tool_results = newest
+        .iter()
+        .filter_map(|message| message.get("content").and_then(Value::as_array))
+        .flatten()
+        .filter(|part| part.get("type").and_then(Value::as_str) == Some("tool_result"))
+        .filter(|_| !overtaken)
+        .map(|part| text(part.get("content")))
+        .collect();
+    let user = messages
+        .iter()
+        .rfind(said)
+        .map(|message| text(message.get("content")));
     let system = text(body.get("system")).len();
     let tools = body.get("tools").map_or(0, |tools| tools.to_string().len());
     let talk: usize = messages.iter().map(|m| text(m.get("content")).len()).sum();
@@ -47,8 +67,14 @@ pub(super) fn read(body: &Value) -> Result<Conversation, &'static str> {
 
 /// Names of the tools offered.
 pub(super) fn tool_names(body: &Value) -> Vec<String> {
-    let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
-    tools.filter_map(|tool| tool.get("name")?.as_str().map(str::to_owned)).collect()
+    let tools = body
+        .get("tools")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    tools
+        .filter_map(|tool| tool.get("name")?.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// The whole answer at once.
@@ -76,13 +102,15 @@ pub(super) fn whole(number: u64, model: &str, reply: &Reply) -> Value {
 pub(super) fn stream(number: u64, model: &str, reply: &Reply) -> Vec<Event> {
     let mut events = vec![event(
         "message_start",
-        json!({ "type": "message_start", "message": opening(number, model, reply) }),
+        &json!({ "type": "message_start", "message": opening(number, model, reply) }),
     )];
     let mut index = 0usize;
     if !reply.text.is_empty() {
         let empty = json!({ "type": "text", "text": "" });
         let deltas = pieces(&reply.text, PIECE);
-        let deltas = deltas.into_iter().map(|text| json!({ "type": "text_delta", "text": text }));
+        let deltas = deltas
+            .into_iter()
+            .map(|text| json!({ "type": "text_delta", "text": text }));
         block(&mut events, index, &empty, deltas);
         index += 1;
     }
@@ -101,9 +129,9 @@ pub(super) fn stream(number: u64, model: &str, reply: &Reply) -> Vec<Event> {
     let usage = json!({ "output_tokens": reply.usage.output });
     events.push(event(
         "message_delta",
-        json!({ "type": "message_delta", "delta": delta, "usage": usage }),
+        &json!({ "type": "message_delta", "delta": delta, "usage": usage }),
     ));
-    events.push(event("message_stop", json!({ "type": "message_stop" })));
+    events.push(event("message_stop", &json!({ "type": "message_stop" })));
     events
 }
 
@@ -128,13 +156,13 @@ fn block(
     deltas: impl Iterator<Item = Value>,
 ) {
     let start = json!({ "type": "content_block_start", "index": index, "content_block": empty });
-    events.push(event("content_block_start", start));
+    events.push(event("content_block_start", &start));
     for delta in deltas {
         let data = json!({ "type": "content_block_delta", "index": index, "delta": delta });
-        events.push(event("content_block_delta", data));
+        events.push(event("content_block_delta", &data));
     }
     let stop = json!({ "type": "content_block_stop", "index": index });
-    events.push(event("content_block_stop", stop));
+    events.push(event("content_block_stop", &stop));
 }
 
 fn opening(number: u64, model: &str, reply: &Reply) -> Value {
@@ -155,8 +183,11 @@ fn opening(number: u64, model: &str, reply: &Reply) -> Value {
     })
 }
 
-fn event(name: &'static str, data: Value) -> Event {
-    Event { name: Some(name), data: data.to_string() }
+fn event(name: &'static str, data: &Value) -> Event {
+    Event {
+        name: Some(name),
+        data: data.to_string(),
+    }
 }
 
 fn stop_reason(end: End) -> &'static str {

@@ -12,8 +12,8 @@ mod sse;
 
 use std::sync::{Arc, Mutex};
 
-pub use record::{KEPT_REQUESTS, RequestRecord};
 use record::Records;
+pub use record::{KEPT_REQUESTS, RequestRecord};
 
 /// Id of the model that it offers.
 pub const MODEL_ID: &str = "stand-in";
@@ -29,11 +29,13 @@ impl ModelServer {
     /// A server that answers to `key` alone, as a provider does.
     #[must_use]
     pub fn new(key: &str) -> Self {
-        Self { key: key.into(), records: Arc::default() }
+        Self {
+            key: key.into(),
+            records: Arc::default(),
+        }
     }
 
     /// Everything it answers.
-    #[must_use]
     pub fn router(self) -> axum::Router {
         routes::router(self)
     }
@@ -41,6 +43,9 @@ impl ModelServer {
     /// The newest requests, oldest first, at most [`KEPT_REQUESTS`].
     #[must_use]
     pub fn requests(&self) -> Vec<RequestRecord> {
-        self.records.lock().map(|records| records.list()).unwrap_or_default()
+        self.records
+            .lock()
+            .map(|records| records.list())
+            .unwrap_or_default()
     }
 }

@@ -11,32 +11,54 @@ const PIECE: usize = 12;
 /// Reads what the answer depends on.
 pub(super) fn read(body: &Value) -> Result<Conversation, &'static str> {
     let messages = body.get("messages").and_then(Value::as_array);
-    let messages = messages.filter(|list| !list.is_empty()).ok_or("messages must be an array")?;
-    let role = |message: &Value| message.get("role").and_then(Value::as_str).map(str::to_owned);
+    let messages = messages
+        .filter(|list| !list.is_empty())
+        .ok_or("messages must be an array")?;
+    let role = |message: &Value| {
+        message
+            .get("role")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
     let after_assistant = messages
         .iter()
         .rposition(|message| role(message).as_deref() == Some("assistant"))
         .map_or(0, |at| at + 1);
     let newest = messages.get(after_assistant..).unwrap_or_default();
-    let tool_results: Vec<String> = newest
-        .iter()
-        .filter(|message| role(message).as_deref() == Some("tool"))
-        .map(|message| text(message.get("content")))
-        .collect();
     let said = |message: &&Value| {
         role(message).as_deref() == Some("user") && !internal(&text(message.get("content")))
     };
-    let user = messages.iter().rfind(said).map(|message| text(message.get("content")));
-    let system = messages.iter().filter(|message| {
-        matches!(role(message).as_deref(), Some("system" | "developer"))
-    });
-    let prefix: usize = system.map(|message| text(message.get("content")).len()).sum();
+    let answered = |message: &Value| role(message).as_deref() == Some("tool");
+    // What somebody wrote after the results counts more than the results.
+    let overtaken =
+        newest.iter().rposition(|message| said(&message)) > newest.iter().rposition(answered);
+    let tool_results: Vec<String> = newest
+        .iter()
+        .filter(|message| answered(message) && !overtaken)
+        .map(|message| text(message.get("content")))
+        .collect();
+    let user = messages
+        .iter()
+        .rfind(said)
+        .map(|message| text(message.get("content")));
+    let system = messages
+        .iter()
+        .filter(|message| matches!(role(message).as_deref(), Some("system" | "developer")));
+    let prefix: usize = system
+        .map(|message| text(message.get("content")).len())
+        .sum();
     let tools = body.get("tools").map_or(0, |tools| tools.to_string().len());
-    let limit = ["max_completion_tokens", "max_tokens"].iter().find_map(|name| body.get(*name));
+    let limit = ["max_completion_tokens", "max_tokens"]
+        .iter()
+        .find_map(|name| body.get(*name));
     Ok(Conversation {
         user: user.unwrap_or_default(),
         tool_results,
-        prompt_bytes: messages.iter().map(|m| text(m.get("content")).len()).sum::<usize>() + tools,
+        prompt_bytes: messages
+            .iter()
+            .map(|m| text(m.get("content")).len())
+            .sum::<usize>()
+            + tools,
         prefix_bytes: prefix + tools,
         max_output_tokens: limit.and_then(Value::as_u64),
     })
@@ -44,7 +66,8 @@ pub(super) fn read(body: &Value) -> Result<Conversation, &'static str> {
 
 /// A context block that OpenClaw adds by itself, not what somebody wrote.
 pub(super) fn internal(text: &str) -> bool {
-    text.trim_start().starts_with("<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>")
+    text.trim_start()
+        .starts_with("<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>")
 }
 
 /// The text of a message's content: a string, or the text parts of a list.
@@ -52,7 +75,9 @@ pub(super) fn text(content: Option<&Value>) -> String {
     match content {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            let texts = parts
+                .iter()
+                .filter_map(|part| part.get("text").and_then(Value::as_str));
             texts.collect::<Vec<_>>().join("\n")
         }
         _ => String::new(),
@@ -61,7 +86,11 @@ pub(super) fn text(content: Option<&Value>) -> String {
 
 /// Names of the tools offered.
 pub(super) fn tool_names(body: &Value) -> Vec<String> {
-    let tools = body.get("tools").and_then(Value::as_array).into_iter().flatten();
+    let tools = body
+        .get("tools")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     tools
         .filter_map(|tool| tool.pointer("/function/name").and_then(Value::as_str))
         .map(str::to_owned)

@@ -60,12 +60,19 @@ impl Records {
 
 /// Headers that may be kept: all but those with credentials.
 pub(super) fn keepable(headers: &HeaderMap) -> BTreeMap<String, String> {
-    let secret = [header::AUTHORIZATION.as_str(), header::COOKIE.as_str(), "x-api-key"];
+    let secret = [
+        header::AUTHORIZATION.as_str(),
+        header::COOKIE.as_str(),
+        "x-api-key",
+    ];
     headers
         .iter()
         .filter(|(name, _)| !secret.contains(&name.as_str()))
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect()
 }

@@ -59,7 +59,11 @@ pub(super) struct Usage {
 /// Decides the answer. The same conversation always gets the same one.
 pub(super) fn decide(conversation: &Conversation, script: &Script) -> Reply {
     let answering_tools = !conversation.tool_results.is_empty();
-    let tools = if answering_tools { Vec::new() } else { script.tools.clone() };
+    let tools = if answering_tools {
+        Vec::new()
+    } else {
+        script.tools.clone()
+    };
     let mut text = if answering_tools {
         quote(&conversation.tool_results)
     } else if let Some(mistake) = &script.mistake {
@@ -71,28 +75,53 @@ pub(super) fn decide(conversation: &Conversation, script: &Script) -> Reply {
     } else {
         String::new()
     };
-    let mut end = if tools.is_empty() { End::Stop } else { End::Tools };
+    let mut end = if tools.is_empty() {
+        End::Stop
+    } else {
+        End::Tools
+    };
     if let Some(limit) = conversation.max_output_tokens {
-        let bytes = usize::try_from(limit).unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN);
+        let bytes = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(BYTES_PER_TOKEN);
         if text.len() > bytes {
             text.truncate(text.floor_char_boundary(bytes));
             end = End::Length;
         }
     }
-    let called: usize =
-        tools.iter().map(|tool| tool.name.len() + tool.arguments.to_string().len()).sum();
+    let called: usize = tools
+        .iter()
+        .map(|tool| tool.name.len() + tool.arguments.to_string().len())
+        .sum();
     let usage = usage(conversation, script, text.len() + called);
-    Reply { text, tools, end, usage }
+    Reply {
+        text,
+        tools,
+        end,
+        usage,
+    }
 }
 
 fn usage(conversation: &Conversation, script: &Script, output_bytes: usize) -> Usage {
     if let Some((input, output)) = script.usage {
-        return Usage { input, cached: 0, output };
+        return Usage {
+            input,
+            cached: 0,
+            output,
+        };
     }
     let prefix = tokens(conversation.prefix_bytes);
-    let cached = if prefix < CACHE_MINIMUM { 0 } else { prefix - prefix % CACHE_STEP };
+    let cached = if prefix < CACHE_MINIMUM {
+        0
+    } else {
+        prefix - prefix % CACHE_STEP
+    };
     let input = tokens(conversation.prompt_bytes).max(cached);
-    Usage { input, cached, output: tokens(output_bytes).max(1) }
+    Usage {
+        input,
+        cached,
+        output: tokens(output_bytes).max(1),
+    }
 }
 
 fn tokens(bytes: usize) -> u64 {
@@ -104,7 +133,11 @@ fn quote(results: &[String]) -> String {
         .iter()
         .map(|result| {
             let short: String = result.chars().take(QUOTED).collect();
-            let more = if short.len() < result.len() { " […]" } else { "" };
+            let more = if short.len() < result.len() {
+                " […]"
+            } else {
+                ""
+            };
             format!("The tool answered:\n{short}{more}")
         })
         .collect();
@@ -116,7 +149,11 @@ mod tests {
     use super::*;
 
     fn conversation(user: &str) -> Conversation {
-        Conversation { user: user.to_owned(), prompt_bytes: 401, ..Conversation::default() }
+        Conversation {
+            user: user.to_owned(),
+            prompt_bytes: 401,
+            ..Conversation::default()
+        }
     }
 
     fn reply(conversation: &Conversation) -> Reply {
@@ -127,7 +164,10 @@ mod tests {
     fn a_tool_is_called_and_its_result_quoted() {
         let mut talk = conversation("/tool exec {\"command\":\"echo hi\"}");
         let first = reply(&talk);
-        assert_eq!((first.end, first.tools.len(), first.text.as_str()), (End::Tools, 1, ""));
+        assert_eq!(
+            (first.end, first.tools.len(), first.text.as_str()),
+            (End::Tools, 1, "")
+        );
         talk.tool_results = vec!["hi".to_owned()];
         let second = reply(&talk);
         assert_eq!((second.end, second.tools.len()), (End::Stop, 0));
@@ -139,15 +179,32 @@ mod tests {
         let mut talk = conversation("/say äääääääää");
         talk.max_output_tokens = Some(2);
         let short = reply(&talk);
-        assert_eq!((short.text.as_str(), short.end, short.usage.output), ("ääää", End::Length, 2));
+        assert_eq!(
+            (short.text.as_str(), short.end, short.usage.output),
+            ("ääää", End::Length, 2)
+        );
     }
 
     #[test]
     fn tokens_follow_from_the_bytes() {
         let mut talk = conversation("/say 12345678");
         (talk.prompt_bytes, talk.prefix_bytes) = (8_001, 4 * 1_200);
-        assert_eq!(reply(&talk).usage, Usage { input: 2_001, cached: 1_152, output: 2 });
+        assert_eq!(
+            reply(&talk).usage,
+            Usage {
+                input: 2_001,
+                cached: 1_152,
+                output: 2
+            }
+        );
         let told = conversation("/usage 7 9");
-        assert_eq!(reply(&told).usage, Usage { input: 7, cached: 0, output: 9 });
+        assert_eq!(
+            reply(&told).usage,
+            Usage {
+                input: 7,
+                cached: 0,
+                output: 9
+            }
+        );
     }
 }

@@ -47,7 +47,11 @@ impl Dialect {
 
     fn key(self, headers: &HeaderMap) -> Option<&str> {
         match self {
-            Self::OpenAi => headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer "),
+            Self::OpenAi => headers
+                .get(header::AUTHORIZATION)?
+                .to_str()
+                .ok()?
+                .strip_prefix("Bearer "),
             Self::Anthropic => headers.get("x-api-key")?.to_str().ok(),
         }
     }
@@ -72,7 +76,10 @@ async fn messages(
 }
 
 async fn models(State(server): State<ModelServer>, headers: HeaderMap) -> Response {
-    let keys = [Dialect::OpenAi.key(&headers), Dialect::Anthropic.key(&headers)];
+    let keys = [
+        Dialect::OpenAi.key(&headers),
+        Dialect::Anthropic.key(&headers),
+    ];
     if !keys.contains(&Some(&*server.key)) {
         return Dialect::OpenAi.error(StatusCode::UNAUTHORIZED, WRONG_KEY);
     }
@@ -104,7 +111,10 @@ fn answer(
         authorized,
         body_bytes: bytes.len(),
         model: body.get("model").and_then(Value::as_str).map(str::to_owned),
-        stream: body.get("stream").and_then(Value::as_bool).unwrap_or_default(),
+        stream: body
+            .get("stream")
+            .and_then(Value::as_bool)
+            .unwrap_or_default(),
         tools: match dialect {
             Dialect::OpenAi => openai::tool_names(body),
             Dialect::Anthropic => anthropic::tool_names(body),
@@ -138,7 +148,10 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
         Err(why) => return dialect.error(StatusCode::BAD_REQUEST, why),
     };
     let script = Script::read(&conversation.user);
-    if let Some(status) = script.fail.and_then(|status| StatusCode::from_u16(status).ok()) {
+    if let Some(status) = script
+        .fail
+        .and_then(|status| StatusCode::from_u16(status).ok())
+    {
         return dialect.error(status, "the stand-in was told to fail");
     }
     let reply = reply::decide(&conversation, &script);
@@ -154,7 +167,9 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
     }
     let mut events: Vec<Event> = match dialect {
         Dialect::OpenAi => {
-            let counted = body.pointer("/stream_options/include_usage").and_then(Value::as_bool);
+            let counted = body
+                .pointer("/stream_options/include_usage")
+                .and_then(Value::as_bool);
             openai::stream(number, created, model, &reply, counted.unwrap_or_default())
         }
         Dialect::Anthropic => anthropic::stream(number, model, &reply),

@@ -90,13 +90,19 @@ impl Script {
 
     fn take_tool<'a>(&mut self, after: &'a str) -> &'a str {
         let after = after.trim_start();
-        let name = after.split(|c: char| c.is_whitespace() || c == '{').next().unwrap_or_default();
+        let name = after
+            .split(|c: char| c.is_whitespace() || c == '{')
+            .next()
+            .unwrap_or_default();
         let tail = after.strip_prefix(name).unwrap_or(after);
         let mut values = serde_json::Deserializer::from_str(tail).into_iter::<Value>();
         match values.next() {
             Some(Ok(arguments @ Value::Object(_))) if !name.is_empty() => {
                 let end = values.byte_offset();
-                self.tools.push(ToolCall { name: name.to_owned(), arguments });
+                self.tools.push(ToolCall {
+                    name: name.to_owned(),
+                    arguments,
+                });
                 tail.get(end..).unwrap_or_default()
             }
             _ => {
@@ -120,7 +126,11 @@ fn next_directive(text: &str) -> Option<(&'static str, &str)> {
     while let Some(found) = text.get(from..)?.find('/') {
         let at = from + found;
         from = at + 1;
-        let starts = text.get(..at)?.chars().next_back().is_none_or(char::is_whitespace);
+        let starts = text
+            .get(..at)?
+            .chars()
+            .next_back()
+            .is_none_or(char::is_whitespace);
         let tail = text.get(from..)?;
         let word = WORDS.into_iter().find(|word| {
             tail.strip_prefix(word)
@@ -141,7 +151,15 @@ mod tests {
 
     #[test]
     fn a_plain_message_asks_for_nothing() {
-        for message in ["hello", "see /etc/tool", "a/say b", "/tools list", "/", "", "ä/tööl"] {
+        for message in [
+            "hello",
+            "see /etc/tool",
+            "a/say b",
+            "/tools list",
+            "/",
+            "",
+            "ä/tööl",
+        ] {
             assert_eq!(Script::read(message), Script::default(), "{message}");
         }
     }
@@ -152,7 +170,13 @@ mod tests {
                        \"env\": {\"A\": \"1\"}}\n\nRuntime: agent=main | session=x";
         let script = Script::read(message);
         let arguments = json!({"command": "echo }{ hi", "env": {"A": "1"}});
-        assert_eq!(script.tools, [ToolCall { name: "exec".into(), arguments }]);
+        assert_eq!(
+            script.tools,
+            [ToolCall {
+                name: "exec".into(),
+                arguments
+            }]
+        );
         assert_eq!(script.mistake, None);
     }
 
@@ -171,7 +195,14 @@ mod tests {
 
     #[test]
     fn a_directive_that_cannot_be_read_says_why() {
-        for bad in ["/tool exec", "/tool {}", "/tool exec [1]", "/fail 200", "/slow x", "/usage 1"] {
+        for bad in [
+            "/tool exec",
+            "/tool {}",
+            "/tool exec [1]",
+            "/fail 200",
+            "/slow x",
+            "/usage 1",
+        ] {
             assert!(Script::read(bad).mistake.is_some(), "{bad}");
         }
     }

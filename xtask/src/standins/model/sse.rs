@@ -18,12 +18,18 @@ pub(super) struct Event {
 impl Event {
     /// An event without a name.
     pub(super) fn data(data: impl Into<String>) -> Self {
-        Self { name: None, data: data.into() }
+        Self {
+            name: None,
+            data: data.into(),
+        }
     }
 
     /// The event as it goes over the wire.
     pub(super) fn wire(&self) -> String {
-        let name = self.name.map(|name| format!("event: {name}\n")).unwrap_or_default();
+        let name = self
+            .name
+            .map(|name| format!("event: {name}\n"))
+            .unwrap_or_default();
         format!("{name}data: {}\n\n", self.data)
     }
 }
@@ -39,7 +45,10 @@ pub(super) fn response(events: Vec<Event>, pause: Duration) -> Response {
     });
     let mut response = Response::new(Body::from_stream(chunks));
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     response
 }

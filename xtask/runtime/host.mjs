@@ -1,0 +1,200 @@
+// Runs one Worker in Miniflare, from its wrangler.toml and a finished build.
+//
+//   node host.mjs SPEC.json
+//
+// SPEC is described by `HostSpec` in xtask/src/dev/host/spec.rs. The first line
+// of standard input is a JSON object with the secrets, which so touch no disk.
+// Standard output carries JSON lines: {"ready":true,"url":…} once, or
+// {"error":…}. Everything the Worker logs goes to standard error.
+//
+// Ends when standard input is closed, so that nothing outlives the process that
+// started it, however that one ended; and on SIGTERM.
+
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { createInterface } from "node:readline";
+
+// A checkout's .env is for other programs; what a Worker gets is in the spec.
+process.env.CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV = "false";
+process.env.WRANGLER_LOG ??= "warn";
+process.env.WRANGLER_SEND_METRICS = "false";
+process.env.WRANGLER_HIDE_BANNER = "true";
+
+const MODULE_TYPES = { ".js": "ESModule", ".mjs": "ESModule", ".wasm": "CompiledWasm" };
+const DISPOSE_LIMIT_MS = 8_000;
+
+let miniflare;
+let ending;
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const log = (level, text) =>
+  process.stderr.write(`${new Date().toISOString()} ${level} ${text}\n`);
+
+/** Stops workerd and leaves; a second call changes nothing. */
+function end(code) {
+  ending ??= (async () => {
+    setTimeout(() => process.exit(code), DISPOSE_LIMIT_MS).unref();
+    await miniflare?.dispose().catch((error) => log("warn", `dispose: ${error}`));
+    process.exit(code);
+  })();
+}
+
+function fail(error) {
+  const cause = error?.cause instanceof Error ? `: ${error.cause.message}` : "";
+  log("error", error?.stack ?? String(error));
+  say({ error: `${error?.message ?? error}${cause}` });
+  end(1);
+}
+
+process.on("SIGTERM", () => end(0));
+process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; xtask decides the order.
+process.on("uncaughtException", fail);
+process.on("unhandledRejection", fail);
+
+/** The first line of standard input; the end of the stream ends this process. */
+function readSecrets() {
+  return new Promise((resolve, reject) => {
+    const lines = createInterface({ input: process.stdin, terminal: false });
+    lines.once("line", (line) => {
+      try {
+        resolve(JSON.parse(line));
+      } catch {
+        reject(new Error("the first line of standard input is not JSON"));
+      }
+    });
+    lines.once("close", () => end(0));
+  });
+}
+
+/** The files of a build, entry first. */
+function modules(buildDir, main) {
+  const entry = path.resolve(buildDir, main);
+  const found = readdirSync(buildDir, { recursive: true, withFileTypes: true })
+    .filter((item) => item.isFile())
+    .map((item) => path.join(item.parentPath, item.name))
+    .filter((file) => file !== entry && MODULE_TYPES[path.extname(file)])
+    .sort();
+  return [entry, ...found].map((file) => ({ type: MODULE_TYPES[path.extname(file)], path: file }));
+}
+
+/** Puts the spec's values over what wrangler.toml says. */
+function workerOptions(base, configured, spec, secrets) {
+  const { modulesRules: _, ...options } = base;
+  const name = spec.name;
+  options.name = name;
+  options.rootPath = spec.build_dir;
+  options.modulesRoot = spec.build_dir;
+  options.modules = modules(spec.build_dir, spec.main);
+  options.bindings = { ...options.bindings, ...spec.vars, ...secrets };
+  // Several gateways come from one wrangler.toml: each is bound to itself.
+  for (const [binding, service] of Object.entries(options.serviceBindings ?? {})) {
+    if (service?.name === configured || service === configured) {
+      const target = typeof service === "string" ? {} : service;
+      options.serviceBindings[binding] = { ...target, name };
+    }
+  }
+  if (spec.assets_dir) {
+    if (!options.assets) throw new Error(`${spec.config} declares no [assets]`);
+    options.assets = { ...options.assets, directory: spec.assets_dir };
+  }
+  if (spec.container) {
+    const object = options.durableObjects?.[spec.container.binding];
+    if (!object) throw new Error(`${spec.config} has no Durable Object ${spec.container.binding}`);
+    options.durableObjects[spec.container.binding] = {
+      ...(typeof object === "string" ? { className: object } : object),
+      container: { imageName: spec.container.image },
+    };
+  }
+  return options;
+}
+
+/**
+ * Applies what is missing of a database's migrations, each in one transaction
+ * with its record, in the table and the form that wrangler uses.
+ */
+async function migrate(database, folder, table, splitSqlQuery) {
+  const quoted = `"${table.replaceAll('"', '""')}"`;
+  await database
+    .prepare(
+      `CREATE TABLE IF NOT EXISTS ${quoted}(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT UNIQUE,
+        applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)`,
+    )
+    .run();
+  const { results } = await database.prepare(`SELECT name FROM ${quoted}`).all();
+  const applied = new Set(results.map((row) => row.name));
+  const files = readdirSync(folder).filter((file) => file.endsWith(".sql"));
+  files.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10) || (a < b ? -1 : 1));
+  for (const file of files.filter((file) => !applied.has(file))) {
+    const statements = splitSqlQuery(readFileSync(path.join(folder, file), "utf8"));
+    const record = database.prepare(`INSERT INTO ${quoted} (name) VALUES (?)`).bind(file);
+    try {
+      await database.batch([...statements.map((sql) => database.prepare(sql)), record]);
+    } catch (error) {
+      throw new Error(`migration ${file} failed`, { cause: error });
+    }
+    log("info", `applied migration ${file}`);
+  }
+}
+
+async function main() {
+  const secretsLine = readSecrets();
+  const spec = JSON.parse(readFileSync(process.argv[2], "utf8"));
+  // From the checkout's root, wherever this file lies.
+  const require = createRequire(path.join(spec.packages_dir, "package.json"));
+  const wrangler = require("wrangler");
+  const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = require("miniflare");
+
+  class StderrLog extends Log {
+    log(message) {
+      process.stderr.write(`${message}\n`);
+    }
+  }
+
+  const config = wrangler.unstable_readConfig({ config: spec.config, env: spec.env ?? undefined });
+  const { workerOptions: base } = wrangler.unstable_getMiniflareWorkerOptions(
+    config,
+    spec.env ?? undefined,
+    { overrides: { assets: { directory: spec.assets_dir }, enableContainers: false } },
+  );
+  const secrets = await secretsLine;
+  if (ending) return;
+  miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: spec.port,
+      cf: false,
+      log: new StderrLog(LogLevel.WARN),
+      logRequests: false,
+      handleStructuredLogs: ({ level, message }) => log(level, message),
+      resourcePersistencePath: spec.persist_dir,
+      resourceTmpPath: spec.tmp_dir,
+      containerEngine: spec.container && {
+        localDocker: {
+          socketPath: spec.container.engine,
+          containerEgressInterceptorImage: spec.container.egress_image,
+        },
+      },
+      workers: [workerOptions(base, config.name, spec, secrets)],
+    }),
+  );
+  const url = await miniflare.ready;
+  for (const database of config.d1_databases) {
+    const folder = path.resolve(
+      path.dirname(spec.config),
+      database.migrations_dir ?? "migrations",
+    );
+    if (!existsSync(folder)) continue;
+    await migrate(
+      await miniflare.getD1Database(database.binding, spec.name),
+      folder,
+      database.migrations_table ?? "d1_migrations",
+      wrangler.unstable_splitSqlQuery,
+    );
+  }
+  say({ ready: true, url: url.origin });
+}
+
+main().catch(fail);
