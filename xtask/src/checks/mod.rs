@@ -1,6 +1,7 @@
 //! What `cargo xtask check` checks: cheap things first.
 
 mod file_length;
+mod layers;
 
 use std::process::Command;
 
@@ -34,6 +35,7 @@ pub fn cheap(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
     let programs = tools::ensure_for_checks(tools, progress)?;
     lengths(tools, progress)?;
     format(tools, progress)?;
+    directions(tools, progress)?;
     unused_dependencies(tools, &programs, progress)?;
     dependencies(tools, &programs, progress)
 }
@@ -100,6 +102,17 @@ fn format(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
     )?;
     if !status.success() {
         return Err(step.failed("`cargo fmt --all` puts it right").into());
+    }
+    step.done("");
+    Ok(())
+}
+
+fn directions(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("layers", "Directions of dependencies")?;
+    let violations = layers::violations(tools)?;
+    if !violations.is_empty() {
+        step.append(&violations.join("\n"));
+        return Err(step.failed("dependencies that point the wrong way").into());
     }
     step.done("");
     Ok(())
