@@ -51,6 +51,9 @@ pub struct Health {
     pub phase: SandboxPhase,
     /// Whether OpenClaw takes requests now.
     pub ready: bool,
+    /// What it is doing, while it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StartStep>,
 }
 
 /// The container as the gateway Worker sees it.

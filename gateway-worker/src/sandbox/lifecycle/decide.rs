@@ -174,7 +174,7 @@ impl Next {
             // Already so, or about a run that is over.
             (Input::Wake | Input::Start | Input::Stop | Input::Destroy, _)
             | (Input::Step(_) | Input::Observed | Input::OpenclawExited { .. }, _)
-            | (Input::Exited { .. } | Input::Restart, _) => {}
+            | (Input::Exited { .. }, _) => {}
         }
         Ok(())
     }

@@ -104,20 +104,23 @@ impl State {
         }
     }
 
+    fn step(&self) -> Option<StartStep> {
+        match self.phase {
+            Phase::Starting { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
     /// What the API says about it.
     #[must_use]
     pub fn status(&self) -> SandboxStatus {
-        let step = match self.phase {
-            Phase::Starting { step, .. } => Some(step),
-            _ => None,
-        };
         let retry_at = match self.phase {
             Phase::BackingOff { retry_at } => Some(retry_at),
             _ => None,
         };
         SandboxStatus {
             phase: self.phase.name(),
-            step,
+            step: self.step(),
             since: self.since,
             restarts: self.restarts,
             last_exit: self.last_exit.clone(),
@@ -128,7 +131,7 @@ impl State {
     /// What the public probe says about it.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health { phase: self.phase.name(), ready: self.is_ready() }
+        Health { phase: self.phase.name(), ready: self.is_ready(), step: self.step() }
     }
 }
 

@@ -1,0 +1,230 @@
+//! What the Worker asks of the Sandbox Durable Object: one enum, serialised
+//! once. The front door's traffic goes another way, see [`crate::front::proxy`].
+
+use domain::access::Identity;
+use domain::metering::{Dialect, Reading};
+use domain::problem::Problem;
+use domain::wire::gateway::JoinRegistry;
+use domain::wire::init::Report;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// URL that commands are posted to; only the Worker can reach it.
+pub const COMMAND_URL: &str = "http://sandbox/command";
+/// Origin that the front door's traffic is sent to; only the Worker can reach it.
+pub const OPENCLAW_ORIGIN: &str = "http://openclaw";
+/// Header that carries the [`Caller`] of the front door's traffic, as JSON.
+pub const CALLER_HEADER: &str = "x-tedix-caller";
+
+/// Something asked of the Durable Object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// The public probe.
+    Health,
+    /// An operation of the governance API.
+    Api {
+        /// Who asks.
+        caller: Caller,
+        /// What for.
+        operation: Operation,
+    },
+    /// tedix-init fetches its configuration.
+    InitConfig {
+        /// Its credential.
+        credential: String,
+    },
+    /// tedix-init reports.
+    InitReport {
+        /// Its credential.
+        credential: String,
+        /// What it says.
+        report: Report,
+    },
+    /// A model call wants to start.
+    Admit {
+        /// Key that came with it.
+        key: String,
+        /// Protocol and provider.
+        dialect: Dialect,
+        /// Model.
+        model: String,
+        /// Input tokens, estimated.
+        input_tokens: u64,
+        /// Most output tokens asked for.
+        max_output_tokens: Option<u64>,
+    },
+    /// A model call ended.
+    Settle {
+        /// Id from [`Admission`].
+        call: String,
+        /// What it used; none when the provider refused it and it cost nothing.
+        reading: Option<Reading>,
+    },
+}
+
+/// Who asks, as far as the Worker could verify it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Caller {
+    /// A person whom Access vouches for.
+    Person {
+        /// E-mail address in lower case.
+        email: String,
+    },
+    /// A service token that Access vouches for.
+    Service {
+        /// Its client id.
+        name: String,
+    },
+    /// Somebody with a token of the registry's; its keys are in the Durable Object.
+    Registry {
+        /// The token, not verified yet.
+        token: String,
+    },
+}
+
+/// An operation of the governance API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "operation", rename_all = "snake_case")]
+pub enum Operation {
+    /// `GET status`.
+    Status,
+    /// `GET policy`.
+    GetPolicy,
+    /// `PUT policy`.
+    PutPolicy {
+        /// Version that it was edited from.
+        if_match: u64,
+        /// The document.
+        document: Value,
+        /// Why.
+        note: Option<String>,
+    },
+    /// `POST policy/validate`.
+    ValidatePolicy {
+        /// The document.
+        document: Value,
+    },
+    /// `POST policy/diff`.
+    DiffPolicy {
+        /// The document.
+        document: Value,
+    },
+    /// `GET policy/effective`.
+    EffectivePolicy,
+    /// `GET policy/versions`.
+    PolicyVersions {
+        /// Only those before this one.
+        before: Option<u64>,
+    },
+    /// `GET usage`.
+    Usage {
+        /// Only days before this one, `YYYY-MM-DD`.
+        before: Option<String>,
+    },
+    /// `GET audit`.
+    Audit {
+        /// Only those before this one.
+        before: Option<u64>,
+    },
+    /// `POST sandbox/{start,stop,restart,destroy}`.
+    Sandbox {
+        /// What to do.
+        action: SandboxAction,
+    },
+    /// `GET enrolment`.
+    GetEnrolment,
+    /// `POST enrolment`.
+    Join {
+        /// Where and with what.
+        join: JoinRegistry,
+    },
+}
+
+/// What an operator may do with the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxAction {
+    /// Start it.
+    Start,
+    /// Let it end.
+    Stop,
+    /// Let it end, then start it.
+    Restart,
+    /// End it at once.
+    Destroy,
+}
+
+/// What comes of a command.
+pub type Outcome = Result<Reply, Problem>;
+
+/// A good answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Policy version for the `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Body.
+    pub body: Value,
+}
+
+/// Answer to [`Command::Admit`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "admission", rename_all = "snake_case")]
+pub enum Admission {
+    /// It may start.
+    Admitted {
+        /// Id to settle it with.
+        call: String,
+    },
+    /// The key is not the running container's.
+    WrongKey,
+    /// The policy offers no such model.
+    UnknownModel,
+    /// The budget does not allow it.
+    Refused {
+        /// What to tell OpenClaw.
+        message: String,
+        /// Seconds until it makes sense to try again.
+        retry_after_seconds: u32,
+    },
+}
+
+impl Reply {
+    /// 200 with a body.
+    ///
+    /// # Errors
+    /// When the value has no JSON form, which none of ours lacks.
+    pub fn ok<T: Serialize>(value: &T) -> Outcome {
+        Self::with_status(200, value)
+    }
+
+    /// A status with a body.
+    ///
+    /// # Errors
+    /// When the value has no JSON form, which none of ours lacks.
+    pub fn with_status<T: Serialize>(status: u16, value: &T) -> Outcome {
+        let body = serde_json::to_value(value)
+            .map_err(|_| Problem::internal("The answer could not be written; try again."))?;
+        Ok(Self { status, version: None, body })
+    }
+
+    /// The same reply with an `ETag`.
+    #[must_use]
+    pub fn tagged(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+}
+
+impl From<Identity> for Caller {
+    fn from(identity: Identity) -> Self {
+        match identity {
+            Identity::Person(email) => Self::Person { email },
+            Identity::Service(name) => Self::Service { name },
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The governance API, one operation per file: how it is read from a request
+//! (in the Worker) and what it does (in the Durable Object).
+
+mod audit;
+mod enrolment_get;
+mod enrolment_post;
+mod policy_diff;
+mod policy_effective;
+mod policy_get;
+mod policy_put;
+mod policy_validate;
+mod policy_versions;
+mod request;
+mod sandbox_action;
+mod status;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use request::ApiRequest;
+
+use chrono::{DateTime, Utc};
+use domain::problem::Problem;
+use domain::wire::gateway::API_PREFIX;
+
+use crate::command::{Caller, Operation, Outcome, SandboxAction};
+use crate::ports::Db;
+use crate::sandbox::core::Core;
+
+/// How an operation is read from a request.
+pub type Reader = fn(&ApiRequest) -> Result<Operation, Problem>;
+
+/// An operation's place in the API.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// Path below the API's prefix.
+    pub path: &'static str,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Most bytes of a body; 0 takes none.
+    pub max_body: usize,
+    /// How it is read.
+    pub read: Reader,
+}
+
+/// Largest body of an operation that takes a small one, in bytes.
+const SMALL: usize = 4 * 1024;
+
+/// Every operation.
+pub const ROUTES: &[Route] = &[
+    get("/status", |_| Ok(Operation::Status)),
+    get("/policy", |_| Ok(Operation::GetPolicy)),
+    Route { path: "/policy", method: "PUT", max_body: policy_put::MAX_BODY, read: policy_put::read },
+    post("/policy/validate", policy_put::MAX_BODY, policy_validate::read),
+    post("/policy/diff", policy_put::MAX_BODY, policy_diff::read),
+    get("/policy/effective", |_| Ok(Operation::EffectivePolicy)),
+    get("/policy/versions", policy_versions::read),
+    get("/usage", usage::read),
+    get("/audit", audit::read),
+    post("/sandbox/start", SMALL, |_| Ok(sandbox(SandboxAction::Start))),
+    post("/sandbox/stop", SMALL, |_| Ok(sandbox(SandboxAction::Stop))),
+    post("/sandbox/restart", SMALL, |_| Ok(sandbox(SandboxAction::Restart))),
+    post("/sandbox/destroy", SMALL, |_| Ok(sandbox(SandboxAction::Destroy))),
+    get("/enrolment", |_| Ok(Operation::GetEnrolment)),
+    post("/enrolment", SMALL, enrolment_post::read),
+];
+
+const fn get(path: &'static str, read: Reader) -> Route {
+    Route { path, method: "GET", max_body: 0, read }
+}
+
+const fn post(path: &'static str, max_body: usize, read: Reader) -> Route {
+    Route { path, method: "POST", max_body, read }
+}
+
+const fn sandbox(action: SandboxAction) -> Operation {
+    Operation::Sandbox { action }
+}
+
+/// The route for a method and a full path; HEAD counts as GET.
+///
+/// # Errors
+/// 404 for an unknown path, 405 for a known one with another method.
+pub fn find(method: &str, path: &str) -> Result<&'static Route, Problem> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    let below = path.strip_prefix(API_PREFIX).unwrap_or_default();
+    let mut here = ROUTES.iter().filter(|route| route.path == below).peekable();
+    if here.peek().is_none() {
+        return Err(Problem::not_found("The governance API has no such path."));
+    }
+    let allowed: Vec<&str> = ROUTES.iter().filter(|r| r.path == below).map(|r| r.method).collect();
+    here.find(|route| route.method == method).ok_or_else(|| {
+        Problem::method_not_allowed(format!("This path takes {}.", allowed.join(" and ")))
+    })
+}
+
+/// Does an operation that needs nobody but the Durable Object; joining a
+/// registry, which needs the network, is the shell's.
+///
+/// # Errors
+/// Whatever stands against it.
+pub fn run<D: Db>(
+    core: &mut Core<D>,
+    caller: &Caller,
+    operation: Operation,
+    now: DateTime<Utc>,
+) -> Outcome {
+    let who = core.principal(caller, now)?;
+    match operation {
+        Operation::Status => status::run(core, &who, now),
+        Operation::GetPolicy => policy_get::run(core, &who),
+        Operation::PutPolicy { if_match, document, note } => {
+            policy_put::run(core, &who, if_match, document, note, now)
+        }
+        Operation::ValidatePolicy { document } => policy_validate::run(&who, document),
+        Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
+        Operation::EffectivePolicy => policy_effective::run(core, &who),
+        Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),
+        Operation::Usage { before } => usage::run(core, &who, before),
+        Operation::Audit { before } => audit::run(core, &who, before),
+        Operation::Sandbox { action } => sandbox_action::run(core, &who, action, now),
+        Operation::GetEnrolment => enrolment_get::run(core, &who),
+        Operation::Join { .. } => Err(Problem::internal("Joining a registry needs the network.")),
+    }
+}
+
+pub use enrolment_post::authorize as authorize_join;

@@ -1,0 +1,24 @@
+//! `POST policy/validate`: whether a document could be saved.
+
+use domain::access::Role;
+use domain::policy;
+use domain::problem::Problem;
+use domain::wire::gateway::{CandidatePolicy, Validation};
+use serde_json::Value;
+
+use super::ApiRequest;
+use crate::command::{Operation, Outcome, Reply};
+use crate::sandbox::core::Principal;
+
+/// Reads the document.
+pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
+    let CandidatePolicy { document } = request.json()?;
+    Ok(Operation::ValidatePolicy { document })
+}
+
+/// Says what is wrong with it, for viewers and above. Pointers are into the document.
+pub(super) fn run(who: &Principal, document: Value) -> Outcome {
+    who.require(Role::Viewer)?;
+    let errors = policy::parse_value(document).err().unwrap_or_default();
+    Reply::ok(&Validation { valid: errors.is_empty(), errors })
+}

@@ -1,0 +1,74 @@
+//! The container's life: decided purely, written down, then done by the shell.
+
+use chrono::{DateTime, Utc};
+use domain::problem::Problem;
+
+use super::{Core, GATEWAY, Task};
+use crate::ports::{Db, StorageError};
+use crate::sandbox::lifecycle::{Denied, Effect, Input, decide};
+use crate::sandbox::store::records::Record;
+use crate::sandbox::store::{audit, records};
+
+impl<D: Db> Core<D> {
+    /// Takes in what happened and notes what has to be done.
+    ///
+    /// # Errors
+    /// When the state does not allow it or the database fails.
+    pub fn happen(&mut self, input: Input, actor: &str, now: DateTime<Utc>) -> Result<(), Problem> {
+        let decision = match decide(&self.state, input, now) {
+            Ok(decision) => decision,
+            Err(denied @ Denied::Failed(_)) => {
+                return Err(Problem::unavailable(format!(
+                    "The assistant is not running: {denied}."
+                )));
+            }
+        };
+        for event in &decision.events {
+            audit::append(&self.db, now, actor, event.action, &event.detail)?;
+        }
+        if decision.state != self.state {
+            records::save(&self.db, Record::Lifecycle, &decision.state)?;
+        }
+        self.state = decision.state;
+        for effect in decision.effects {
+            if matches!(effect, Effect::Launch { .. }) {
+                self.forget_run()?;
+            }
+            self.tasks.push(Task::Container(effect));
+        }
+        if !self.state.expects_container() {
+            self.revoke_credentials()?;
+        }
+        Ok(())
+    }
+
+    /// The Durable Object came to life and looked whether a container runs.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn awake(&mut self, running: bool, now: DateTime<Utc>) -> Result<(), Problem> {
+        self.happen(Input::Awake { running }, GATEWAY, now)
+    }
+
+    /// Time passed: does what is due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn tick(&mut self, now: DateTime<Utc>) -> Result<(), Problem> {
+        self.charge_expired(now)?;
+        self.happen(Input::Tick, GATEWAY, now)
+    }
+
+    /// When something is due without anybody asking.
+    #[must_use]
+    pub fn next_alarm(&self) -> Option<DateTime<Utc>> {
+        let beat = self.membership.as_ref().map(|_| self.pulse.due_at());
+        [self.state.due_at(), beat].into_iter().flatten().min()
+    }
+
+    /// What was known of the run before no longer holds.
+    fn forget_run(&mut self) -> Result<(), StorageError> {
+        self.tracking.new_run();
+        records::save(&self.db, Record::Tracking, &self.tracking)
+    }
+}

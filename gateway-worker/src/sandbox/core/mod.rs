@@ -1,0 +1,185 @@
+//! What the Durable Object does, without the platform: every rule is here or in
+//! `domain`, and runs natively over any SQLite. [`super::durable`] is the shell.
+
+mod enrolment;
+mod init;
+mod lifecycle;
+mod models;
+mod people;
+mod pulse;
+mod secrets;
+mod status;
+#[cfg(test)]
+pub(crate) mod tests;
+mod tracking;
+
+pub use models::ModelCall;
+pub use enrolment::{Joining, Membership};
+pub use people::Principal;
+pub use pulse::{Beat, Pulse};
+pub use secrets::RunCredentials;
+
+use chrono::{DateTime, Utc};
+use domain::policy::{self, CompileContext, Policy};
+use domain::wire::gateway::PolicyEnvelope;
+use domain::wire::init::ConfigBundle;
+
+use super::lifecycle::{Effect, State};
+use super::schema;
+use super::store::records::Record;
+use super::store::{audit, policies, records};
+use crate::ports::{Db, StorageError};
+use crate::settings::Settings;
+use secrets::RunSecrets;
+use tracking::Tracking;
+
+/// Actor of what the gateway does by itself.
+pub const GATEWAY: &str = "gateway";
+/// Actor of what tedix-init says.
+pub const INIT: &str = "tedix-init";
+
+/// Something for the shell to do after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Something with the container, or an announcement.
+    Container(Effect),
+    /// Tell tedix-init to fetch its configuration: SIGHUP.
+    Reload,
+}
+
+/// One gateway's state and rules.
+#[derive(Debug)]
+pub struct Core<D> {
+    db: D,
+    settings: Settings,
+    state: State,
+    newest: PolicyEnvelope,
+    desired: ConfigBundle,
+    tracking: Tracking,
+    secrets: Option<RunSecrets>,
+    membership: Option<Membership>,
+    pulse: Pulse,
+    tasks: Vec<Task>,
+    refusal_noted_at: Option<DateTime<Utc>>,
+}
+
+impl<D: Db> Core<D> {
+    /// Opens the database, brings it up to date and reads the state back.
+    /// `boot_id` names this life of the Durable Object.
+    ///
+    /// # Errors
+    /// When the database fails or holds what cannot be read.
+    pub fn open(
+        db: D,
+        settings: Settings,
+        boot_id: String,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StorageError> {
+        schema::migrate(&db)?;
+        let newest = match policies::newest(&db)? {
+            Some(newest) => newest,
+            None => first_policy(&db, &settings, now)?,
+        };
+        let desired = desired(&newest, &settings);
+        let state = records::load(&db, Record::Lifecycle)?.unwrap_or_else(|| State::new(now));
+        Ok(Self {
+            state,
+            newest,
+            desired,
+            tracking: records::load(&db, Record::Tracking)?.unwrap_or_default(),
+            secrets: records::load(&db, Record::RunSecrets)?,
+            membership: records::load(&db, Record::Membership)?,
+            pulse: Pulse::new(boot_id, now),
+            tasks: Vec::new(),
+            refusal_noted_at: None,
+            db,
+            settings,
+        })
+    }
+
+    /// What the shell has to do now, in order.
+    pub fn take_tasks(&mut self) -> Vec<Task> {
+        std::mem::take(&mut self.tasks)
+    }
+
+    /// The container's life.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the deployment says about this gateway.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The database.
+    pub(crate) fn db(&self) -> &D {
+        &self.db
+    }
+
+    /// The newest policy.
+    #[must_use]
+    pub fn newest(&self) -> &PolicyEnvelope {
+        &self.newest
+    }
+
+    /// Saves the next version and has it applied. The caller has checked it and
+    /// the version that it was edited from.
+    ///
+    /// # Errors
+    /// When the database refuses it.
+    pub fn save_policy(
+        &mut self,
+        document: Policy,
+        author: &str,
+        note: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<&PolicyEnvelope, StorageError> {
+        // INVARIANT: no await between these statements, so they are one step; the
+        // audit comes first, so that a saved version is never without its entry.
+        let version = self.newest.version.saturating_add(1);
+        let detail = match note {
+            Some(note) => format!("version {version}: {note}"),
+            None => format!("version {version}"),
+        };
+        audit::append(&self.db, now, author, "policy.saved", &detail)?;
+        let base = self.newest.version;
+        self.newest = policies::append(&self.db, base, document, author, note, now)?;
+        self.desired = desired(&self.newest, &self.settings);
+        // Before its first fetch in this run tedix-init gets the newest anyway.
+        if self.state.expects_container() && self.tracking.acknowledged.is_some() {
+            self.tasks.push(Task::Reload);
+        }
+        self.announce();
+        Ok(&self.newest)
+    }
+
+    /// Has the registry told at once.
+    fn announce(&mut self) {
+        self.tasks.push(Task::Container(Effect::Announce));
+    }
+}
+
+fn first_policy<D: Db>(
+    db: &D,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> Result<PolicyEnvelope, StorageError> {
+    let admins: Vec<&str> = settings.bootstrap_admins.iter().map(|email| email.as_str()).collect();
+    let detail = format!("version 1, admins: {}", admins.join(", "));
+    audit::append(db, now, GATEWAY, "policy.saved", &detail)?;
+    let document = Policy::bootstrap(&settings.bootstrap_admins);
+    policies::append(db, 0, document, GATEWAY, Some("The gateway's first policy"), now)
+}
+
+fn desired(newest: &PolicyEnvelope, settings: &Settings) -> ConfigBundle {
+    let context = CompileContext { models: &settings.models, public_url: &settings.public_url };
+    let config = policy::compile(&newest.document, context);
+    ConfigBundle {
+        policy_version: newest.version,
+        config_hash: policy::canonical_hash(&config),
+        config,
+    }
+}

@@ -1,0 +1,114 @@
+//! How far the newest policy has come: wanted, fetched, in force.
+
+use chrono::{DateTime, Utc};
+use domain::wire::gateway::{ApplyState, EffectivePolicy, PolicyStatus};
+use domain::wire::init::{ConfigBundle, ConfigIssue};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is known of the configuration in the container.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Tracking {
+    /// Hash that tedix-init fetched in this run.
+    pub(super) acknowledged: Option<String>,
+    /// What OpenClaw last reported in this run.
+    pub(super) observed: Option<Observation>,
+    /// What OpenClaw last confirmed, in whichever run.
+    pub(super) confirmed: Option<Confirmation>,
+    /// What OpenClaw last refused.
+    pub(super) rejected: Option<Rejection>,
+    /// Version that OpenClaw last reported.
+    pub(super) openclaw_version: Option<String>,
+}
+
+/// What OpenClaw said about its configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Observation {
+    pub(super) at: DateTime<Utc>,
+    pub(super) version: u64,
+    pub(super) hash: String,
+    pub(super) valid: bool,
+    pub(super) applied: bool,
+    pub(super) config: Value,
+}
+
+/// A configuration that OpenClaw said it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Confirmation {
+    pub(super) at: DateTime<Utc>,
+    pub(super) version: u64,
+    pub(super) hash: String,
+}
+
+/// A configuration that OpenClaw refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rejection {
+    pub(super) version: u64,
+    pub(super) hash: String,
+    pub(super) issues: Vec<ConfigIssue>,
+}
+
+impl Tracking {
+    /// A container starts: nothing is known of it yet.
+    pub(super) fn new_run(&mut self) {
+        self.acknowledged = None;
+        self.observed = None;
+        self.rejected = None;
+    }
+
+    /// The state of the newest policy; `running` when a container should be.
+    pub(super) fn status(&self, desired: &ConfigBundle, running: bool) -> PolicyStatus {
+        let (state, detail) = self.progress(&desired.config_hash, running);
+        PolicyStatus {
+            version: desired.policy_version,
+            desired_hash: desired.config_hash.clone(),
+            acknowledged_hash: self.acknowledged.clone(),
+            effective_hash: self.confirmed.as_ref().map(|confirmed| confirmed.hash.clone()),
+            effective_version: self.confirmed.as_ref().map(|confirmed| confirmed.version),
+            state,
+            detail,
+            confirmed_at: self.confirmed.as_ref().map(|confirmed| confirmed.at),
+        }
+    }
+
+    fn progress(&self, desired: &str, running: bool) -> (ApplyState, Option<String>) {
+        let say = |text: &str| Some(text.to_owned());
+        if !running {
+            return (ApplyState::Pending, say("It takes effect when the container starts."));
+        }
+        if let Some(rejected) = self.rejected.as_ref().filter(|r| r.hash == desired) {
+            return (ApplyState::Failed, Some(rejected.words()));
+        }
+        match self.observed.as_ref().filter(|seen| seen.hash == desired) {
+            Some(seen) if seen.valid && seen.applied => (ApplyState::Applied, None),
+            Some(seen) if seen.valid => {
+                (ApplyState::Applying, say("OpenClaw has read it and is still applying it."))
+            }
+            Some(_) => (ApplyState::Failed, say("OpenClaw reports its configuration as not valid.")),
+            None if self.acknowledged.as_deref() == Some(desired) => {
+                (ApplyState::Applying, say("Fetched; OpenClaw has not confirmed it yet."))
+            }
+            None => (ApplyState::Pending, say("The container has not fetched it yet.")),
+        }
+    }
+
+    /// What OpenClaw last reported, as the API shows it.
+    pub(super) fn effective(&self, desired: &ConfigBundle) -> Option<EffectivePolicy> {
+        self.observed.as_ref().map(|seen| EffectivePolicy {
+            version: (seen.version <= desired.policy_version).then_some(seen.version),
+            observed_at: seen.at,
+            valid: seen.valid,
+            applied: seen.applied,
+            config: seen.config.clone(),
+        })
+    }
+}
+
+impl Rejection {
+    /// OpenClaw's complaints as one text.
+    pub(super) fn words(&self) -> String {
+        let issue = |issue: &ConfigIssue| format!("{}: {}", issue.path, issue.message);
+        let issues: Vec<String> = self.issues.iter().map(issue).collect();
+        format!("OpenClaw refused it: {}", issues.join("; "))
+    }
+}

@@ -1,0 +1,6 @@
+//! What the Durable Object writes down and reads back, as SQL.
+
+pub mod audit;
+pub mod policies;
+pub mod records;
+pub mod usage;
