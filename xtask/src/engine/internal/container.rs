@@ -1,0 +1,86 @@
+//! The launcher of a container: makes its namespaces and starts its PID 1.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::thread::{ThreadNameSpaceType, UnshareFlags};
+
+use super::{Context, Failure, INIT, SUBCOMMAND, exec, namespaces, run};
+use crate::engine::control;
+use crate::engine::spec::{ContainerSpec, Isolation, Report};
+
+/// Runs the container until it ends or the engine does.
+pub(super) fn launch(
+    socket: &OwnedFd,
+    spec: &ContainerSpec,
+    descriptors: Vec<OwnedFd>,
+) -> Result<(), Failure> {
+    let mut descriptors = descriptors.into_iter();
+    let (Some(stdout), Some(stderr)) = (descriptors.next(), descriptors.next()) else {
+        return Err(std::io::Error::other("descriptors are missing")).doing("read the task");
+    };
+    let mut command = match (spec.isolation, descriptors.next()) {
+        (Isolation::None, _) => {
+            return plain(socket, spec, stdout, stderr);
+        }
+        (_, None) => {
+            return Err(std::io::Error::other("its network is missing")).doing("read the task");
+        }
+        (isolation, Some(holder)) => {
+            namespaces::join(&holder, isolation, ThreadNameSpaceType::NETWORK)
+                .doing("enter the container's network")?;
+            namespaces::unshare(
+                UnshareFlags::NEWNS
+                    | UnshareFlags::NEWPID
+                    | UnshareFlags::NEWIPC
+                    | UnshareFlags::NEWUTS,
+            )
+            .doing("make the container's namespaces")?;
+            // The first child is PID 1 of the new process namespace. It is
+            // this program again: only from inside can it build its root.
+            let mut command = Command::new("/proc/self/exe");
+            command.args([SUBCOMMAND, INIT]);
+            command
+        }
+    };
+    let (ours, theirs) = control::pair().doing("make a socket")?;
+    let child = command
+        .env_clear()
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::from(stdout))
+        .stderr(Stdio::from(stderr))
+        .spawn()
+        .doing("start the container's first process")?;
+    // Closes our copy of the child's socket, so that its end can be seen.
+    drop(command);
+    let pidfd = run::pidfd_of(&child)?;
+
+    control::send(&ours, spec, &[]).doing("describe the container to its first process")?;
+    // The socket closes when the image's program takes over.
+    while let Some((report, _)) =
+        control::receive(&ours).doing("hear from the container's first process")?
+    {
+        if let Report::Failed { reason, code } = report {
+            return Err(Failure { reason, code });
+        }
+    }
+    run::supervise(socket, child, &pidfd)
+}
+
+/// Without namespaces: a process like any other.
+fn plain(
+    socket: &OwnedFd,
+    spec: &ContainerSpec,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+) -> Result<(), Failure> {
+    let child = exec::program(&spec.argv, &spec.env, Path::new("/"))?
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(stdout))
+        .stderr(Stdio::from(stderr))
+        .spawn()
+        .doing("start the program")?;
+    let pidfd = run::pidfd_of(&child)?;
+    run::supervise(socket, child, &pidfd)
+}
