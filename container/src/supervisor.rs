@@ -1,0 +1,332 @@
+//! What happens when: fetch, validate, install, start, confirm, observe, and
+//! go back when that fails.
+//!
+//! One thread decides; signals and exits reach it as [`Event`]s.
+
+mod apply;
+mod reports;
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use domain::wire::gateway::StartStep;
+use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
+
+use crate::backoff::Backoff;
+use crate::child::{Launcher, Run};
+use crate::config_file::ConfigFile;
+use crate::governance::Governance;
+use crate::log;
+use crate::openclaw::Openclaw;
+use crate::processes::Processes;
+use crate::settings::Settings;
+use crate::signals;
+use crate::store::Store;
+
+use reports::Outbox;
+
+/// Exit code with which OpenClaw refuses its configuration (`EX_CONFIG` of sysexits.h).
+const EXIT_CONFIG: i32 = 78;
+/// Exit code for a program that cannot be run, as shells use it.
+const EXIT_NOT_STARTED: i32 = 127;
+/// How often a starting OpenClaw is asked whether it is ready.
+const START_POLL: Duration = Duration::from_millis(250);
+/// How often it is asked whether it has taken up a configuration.
+const CONFIRM_POLL: Duration = Duration::from_millis(150);
+/// A run as long as this was a good one: the next restart waits little again.
+const GOOD_RUN: Duration = Duration::from_secs(60);
+/// Starts that may fail with a configuration that never worked, before the last
+/// one that did comes back.
+const FAILED_STARTS: u32 = 3;
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// SIGHUP: the configuration may have changed.
+    Reload,
+    /// SIGTERM or SIGINT.
+    Stop,
+    /// A run of OpenClaw ended.
+    Exited {
+        /// Which run.
+        number: u64,
+        /// Exit code, 128 + signal for a signal.
+        code: i32,
+    },
+}
+
+/// Where OpenClaw is in its life.
+#[derive(Debug)]
+enum Phase {
+    /// There is no configuration to start it with yet.
+    Unconfigured,
+    /// It ended and is started again at a time.
+    Waiting { until: Instant },
+    /// Started, does not answer yet.
+    Starting { run: Run, deadline: Instant },
+    /// Answers; has to say that it runs with what the file says, or the
+    /// configuration before comes back.
+    Confirming {
+        run: Run,
+        deadline: Instant,
+        before: Option<ConfigBundle>,
+    },
+    /// Runs with a known configuration.
+    Running {
+        run: Run,
+        observe_at: Instant,
+        answered_at: Instant,
+    },
+}
+
+/// Looks after OpenClaw for as long as the container lives.
+#[derive(Debug)]
+pub(crate) struct Supervisor {
+    settings: Settings,
+    governance: Governance,
+    openclaw: Openclaw,
+    launcher: Launcher,
+    processes: Processes,
+    file: ConfigFile,
+    store: Store,
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    outbox: Outbox,
+    phase: Phase,
+    /// What the file holds.
+    installed: Option<ConfigBundle>,
+    /// Hash that OpenClaw refused last: not tried again until asked to.
+    rejected: Option<String>,
+    /// When to fetch.
+    fetch_at: Option<Instant>,
+    fetches: Backoff,
+    restarts: Backoff,
+    failed_starts: u32,
+    runs: u64,
+    /// What OpenClaw says its version is.
+    version: Option<String>,
+}
+
+impl Supervisor {
+    /// Takes hold of signals, directories and orphans.
+    pub(crate) fn new(settings: Settings) -> io::Result<Self> {
+        let (sender, events) = channel();
+        signals::forward(sender.clone())?;
+        let processes = Processes::start();
+        Ok(Self {
+            governance: Governance::new(&settings),
+            openclaw: Openclaw::new(&settings),
+            launcher: Launcher::new(settings.clone(), processes.clone())?,
+            processes,
+            file: ConfigFile::at(&settings.config_file)?,
+            store: Store::open(&settings.own_dir())?,
+            events,
+            sender,
+            outbox: Outbox::default(),
+            phase: Phase::Unconfigured,
+            installed: None,
+            rejected: None,
+            fetch_at: Some(Instant::now()),
+            fetches: Backoff::new(Duration::from_millis(250), Duration::from_secs(5)),
+            restarts: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
+            failed_starts: 0,
+            runs: 0,
+            version: None,
+            settings,
+        })
+    }
+
+    /// Works until it is told to stop.
+    pub(crate) fn run(mut self) -> io::Result<()> {
+        self.report(Report::Step {
+            step: StartStep::Configuring,
+        });
+        loop {
+            let wait = self.advance();
+            match self.events.recv_timeout(wait) {
+                Ok(Event::Reload) => self.fetch_at = Some(Instant::now()),
+                Ok(Event::Exited { number, code }) => self.exited(number, code),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.stop();
+        Ok(())
+    }
+
+    /// Does what is due; how long until something is due again.
+    fn advance(&mut self) -> Duration {
+        self.send_reports();
+        let now = Instant::now();
+        // While it starts or confirms, a newer configuration waits: OpenClaw may
+        // have read the old one already and not watch the file yet.
+        let settled = matches!(
+            self.phase,
+            Phase::Unconfigured | Phase::Waiting { .. } | Phase::Running { .. }
+        );
+        if settled && self.fetch_at.is_some_and(|at| at <= now) {
+            self.fetch();
+        }
+        match &self.phase {
+            Phase::Unconfigured => {}
+            Phase::Waiting { until } => {
+                if *until <= now {
+                    self.start();
+                }
+            }
+            Phase::Starting { .. } => self.look_whether_ready(),
+            Phase::Confirming { .. } => self.look_whether_confirmed(),
+            Phase::Running { observe_at, .. } => {
+                if *observe_at <= now {
+                    self.observe();
+                }
+            }
+        }
+        self.until_next()
+    }
+
+    /// How long nothing has to be done.
+    fn until_next(&self) -> Duration {
+        let now = Instant::now();
+        let (phase, settled) = match &self.phase {
+            Phase::Unconfigured => (None, true),
+            Phase::Waiting { until } => (Some(*until), true),
+            Phase::Starting { .. } => (Some(now + START_POLL), false),
+            Phase::Confirming { .. } => (Some(now + CONFIRM_POLL), false),
+            Phase::Running { observe_at, .. } => (Some(*observe_at), true),
+        };
+        let fetch = self.fetch_at.filter(|_| settled);
+        let due = [phase, fetch, self.outbox.due()]
+            .into_iter()
+            .flatten()
+            .min();
+        due.map_or(self.settings.observe_every, |at| {
+            at.saturating_duration_since(now)
+        })
+    }
+
+    /// Starts OpenClaw with the file that is in place.
+    fn start(&mut self) {
+        self.runs += 1;
+        self.report(Report::Step {
+            step: StartStep::Openclaw,
+        });
+        match self
+            .launcher
+            .start(self.runs, self.file.path(), self.sender.clone())
+        {
+            Ok(run) => {
+                log::line(&format!("OpenClaw started, run {}", self.runs));
+                let deadline = Instant::now() + self.settings.start_timeout;
+                self.phase = Phase::Starting { run, deadline };
+            }
+            Err(error) => {
+                self.restart_later(EXIT_NOT_STARTED, format!("cannot start OpenClaw: {error}"))
+            }
+        }
+    }
+
+    fn look_whether_ready(&mut self) {
+        if !self.openclaw.is_ready() {
+            if let Phase::Starting { run, deadline } = &self.phase
+                && *deadline <= Instant::now()
+            {
+                log::line("OpenClaw did not become ready in time; ending it");
+                run.kill();
+            }
+            return;
+        }
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Unconfigured) {
+            Phase::Starting { run, .. } => Phase::Confirming {
+                run,
+                deadline: Instant::now() + self.settings.confirm_timeout,
+                before: self.last_good_other_than_installed(),
+            },
+            other => other,
+        };
+        self.report(Report::Step {
+            step: StartStep::Confirming,
+        });
+    }
+
+    /// A run ended.
+    fn exited(&mut self, number: u64, code: i32) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Unconfigured);
+        let (run, confirming) = match phase {
+            Phase::Starting { run, .. } if run.number == number => (run, None),
+            Phase::Confirming { run, before, .. } if run.number == number => (run, before),
+            Phase::Running { run, .. } if run.number == number => (run, None),
+            other => {
+                self.phase = other;
+                return;
+            }
+        };
+        self.processes.kill_orphans();
+        log::line(&format!("OpenClaw ended with {code}"));
+        if run.since.elapsed() >= GOOD_RUN {
+            self.restarts.reset();
+        }
+        self.failed_starts += 1;
+        let tail = run.tail();
+        let before = confirming.or_else(|| {
+            let hopeless = code == EXIT_CONFIG || self.failed_starts >= FAILED_STARTS;
+            hopeless
+                .then(|| self.last_good_other_than_installed())
+                .flatten()
+        });
+        if let Some(before) = before {
+            let message = format!("OpenClaw ended with {code} when it ran with it");
+            self.refuse_installed(vec![ConfigIssue {
+                path: String::new(),
+                message,
+            }]);
+            self.install(before);
+        }
+        self.restart_later(code, tail);
+    }
+
+    fn restart_later(&mut self, code: i32, log_tail: String) {
+        let wait = self.restarts.next();
+        self.phase = Phase::Waiting {
+            until: Instant::now() + wait,
+        };
+        let restart_in_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        self.report(Report::OpenclawExited {
+            code,
+            log_tail,
+            restart_in_ms,
+        });
+    }
+
+    /// Ends OpenClaw and what it left behind.
+    fn stop(self) {
+        let (Phase::Starting { run, .. }
+        | Phase::Confirming { run, .. }
+        | Phase::Running { run, .. }) = &self.phase
+        else {
+            return;
+        };
+        log::line("stopping OpenClaw");
+        run.terminate();
+        let ended = |wait: Duration| {
+            let deadline = Instant::now() + wait;
+            loop {
+                match self
+                    .events
+                    .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                {
+                    Ok(Event::Exited { number, .. }) if number == run.number => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        };
+        if !ended(self.settings.stop_timeout) {
+            log::line("OpenClaw did not stop in time; ending it");
+            run.kill();
+            ended(Duration::from_secs(1));
+        }
+        self.processes.kill_orphans();
+    }
+}

@@ -1,0 +1,282 @@
+//! Getting a configuration from the gateway Worker into force, or not.
+
+use std::time::Instant;
+
+use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
+use serde_json::Value;
+
+use super::{Phase, Supervisor};
+use crate::governed::governed;
+use crate::log;
+use crate::openclaw::ConfigState;
+
+impl Supervisor {
+    /// Gets the newest configuration and takes it up.
+    pub(super) fn fetch(&mut self) {
+        match self.governance.config() {
+            Ok(bundle) => {
+                self.fetches.reset();
+                self.fetch_at = None;
+                self.take_up(bundle);
+            }
+            Err(error) => {
+                let wait = self.fetches.next();
+                self.fetch_at = Some(Instant::now() + wait);
+                log::line(&format!("{error}; trying again in {} ms", wait.as_millis()));
+            }
+        }
+    }
+
+    fn take_up(&mut self, bundle: ConfigBundle) {
+        if self
+            .installed
+            .as_ref()
+            .is_some_and(|old| old.config_hash == bundle.config_hash)
+        {
+            // The same configuration may belong to a newer version of the policy.
+            self.installed = Some(bundle);
+            self.rejected = None;
+            if let Phase::Running { observe_at, .. } = &mut self.phase {
+                *observe_at = Instant::now();
+            }
+            return;
+        }
+        if let Err(issues) = self.validate(&bundle) {
+            self.refuse(&bundle, issues);
+            if self.installed.is_none()
+                && let Some(good) = self.store.last_good()
+            {
+                log::line("starting with the last configuration that worked");
+                self.install(good);
+                self.start();
+            }
+            return;
+        }
+        self.rejected = None;
+        self.failed_starts = 0;
+        let before = self.installed.clone();
+        if !self.install(bundle) {
+            return;
+        }
+        match std::mem::replace(&mut self.phase, Phase::Unconfigured) {
+            Phase::Running { run, .. } => {
+                let deadline = Instant::now() + self.settings.confirm_timeout;
+                self.phase = Phase::Confirming {
+                    run,
+                    deadline,
+                    before,
+                };
+            }
+            _ => self.start(),
+        }
+    }
+
+    /// Lets OpenClaw judge a configuration, unless this version of it did before.
+    fn validate(&self, bundle: &ConfigBundle) -> Result<(), Vec<ConfigIssue>> {
+        let version = self.launcher.package_version();
+        if self.store.was_valid(&bundle.config_hash, &version) {
+            return Ok(());
+        }
+        let candidate = self.file.write_candidate(bundle).map_err(|error| {
+            vec![ConfigIssue {
+                path: String::new(),
+                message: format!("cannot be written: {error}"),
+            }]
+        })?;
+        let verdict = self.launcher.validate(&candidate);
+        // Only a look; nothing reads it afterwards.
+        let _ = std::fs::remove_file(candidate);
+        verdict?;
+        self.store.set_valid(&bundle.config_hash, &version);
+        Ok(())
+    }
+
+    /// Puts a configuration in place; whether that worked.
+    pub(super) fn install(&mut self, bundle: ConfigBundle) -> bool {
+        match self.file.install(&bundle) {
+            Ok(()) => {
+                log::line(&format!(
+                    "configuration of policy version {} in place",
+                    bundle.policy_version
+                ));
+                self.installed = Some(bundle);
+                true
+            }
+            Err(error) => {
+                let message = format!("cannot be written: {error}");
+                self.refuse(
+                    &bundle,
+                    vec![ConfigIssue {
+                        path: String::new(),
+                        message,
+                    }],
+                );
+                false
+            }
+        }
+    }
+
+    pub(super) fn last_good_other_than_installed(&self) -> Option<ConfigBundle> {
+        let installed = self.installed.as_ref()?;
+        self.store
+            .last_good()
+            .filter(|good| good.config_hash != installed.config_hash)
+    }
+
+    fn refuse(&mut self, bundle: &ConfigBundle, issues: Vec<ConfigIssue>) {
+        log::line(&format!(
+            "configuration of policy version {} refused",
+            bundle.policy_version
+        ));
+        self.rejected = Some(bundle.config_hash.clone());
+        self.report(Report::Rejected {
+            policy_version: bundle.policy_version,
+            config_hash: bundle.config_hash.clone(),
+            issues,
+        });
+    }
+
+    pub(super) fn refuse_installed(&mut self, issues: Vec<ConfigIssue>) {
+        if let Some(bundle) = self.installed.clone() {
+            self.refuse(&bundle, issues);
+        }
+    }
+
+    pub(super) fn look_whether_confirmed(&mut self) {
+        let state = self.openclaw.config();
+        let Phase::Confirming { deadline, .. } = &self.phase else {
+            return;
+        };
+        let late = *deadline <= Instant::now();
+        match state {
+            Some(state) if state.valid && state.is_applied() => {
+                self.failed_starts = 0;
+                if let Some(bundle) = &self.installed {
+                    self.store.set_last_good(bundle);
+                }
+                self.settle(Some(&state));
+            }
+            Some(state) if !state.valid && !state.issues.is_empty() => {
+                self.go_back(state.issues.into_iter().map(ConfigIssue::from).collect());
+            }
+            _ if late => {
+                let seconds = self.settings.confirm_timeout.as_secs();
+                let message = format!("OpenClaw did not confirm it within {seconds} s");
+                self.go_back(vec![ConfigIssue {
+                    path: String::new(),
+                    message,
+                }]);
+            }
+            _ => {}
+        }
+    }
+
+    /// The configuration before comes back; without one, OpenClaw stays as it is
+    /// and what it runs with is reported as not applied.
+    fn go_back(&mut self, issues: Vec<ConfigIssue>) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Unconfigured);
+        let Phase::Confirming {
+            run,
+            deadline,
+            before,
+        } = phase
+        else {
+            self.phase = phase;
+            return;
+        };
+        self.refuse_installed(issues);
+        let back = before.is_some_and(|before| self.install(before));
+        self.phase = Phase::Confirming {
+            run,
+            deadline,
+            before: None,
+        };
+        if !back {
+            self.settle(None);
+        } else if let Phase::Confirming { deadline, .. } = &mut self.phase {
+            *deadline = Instant::now() + self.settings.confirm_timeout;
+        }
+    }
+
+    /// From now on OpenClaw is only looked at.
+    fn settle(&mut self, state: Option<&ConfigState>) {
+        let now = Instant::now();
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Unconfigured) {
+            Phase::Confirming { run, .. } => Phase::Running {
+                run,
+                observe_at: if state.is_some() {
+                    now + self.settings.observe_every
+                } else {
+                    now
+                },
+                answered_at: now,
+            },
+            other => other,
+        };
+        if let Some(state) = state {
+            self.version = self.openclaw.version().or(self.version.take());
+            self.report_state(state);
+        }
+    }
+
+    /// Asks OpenClaw what it runs with and says so; puts the file right if
+    /// somebody changed it.
+    pub(super) fn observe(&mut self) {
+        self.put_file_right();
+        let state = self.openclaw.config();
+        let now = Instant::now();
+        let Phase::Running {
+            run,
+            observe_at,
+            answered_at,
+        } = &mut self.phase
+        else {
+            return;
+        };
+        *observe_at = now + self.settings.observe_every;
+        match state {
+            Some(state) => {
+                *answered_at = now;
+                self.report_state(&state);
+            }
+            None if now.duration_since(*answered_at) > self.settings.start_timeout => {
+                log::line("OpenClaw has stopped answering; ending it");
+                run.kill();
+            }
+            None => log::line("OpenClaw does not answer"),
+        }
+    }
+
+    fn put_file_right(&mut self) {
+        let Some(bundle) = self
+            .installed
+            .as_ref()
+            .filter(|bundle| !self.file.holds(bundle))
+        else {
+            return;
+        };
+        log::line("somebody changed the configuration file; putting it right");
+        if let Err(error) = self.file.install(bundle) {
+            log::line(&format!("cannot put the configuration file right: {error}"));
+        }
+    }
+
+    fn report_state(&mut self, state: &ConfigState) {
+        let Some(bundle) = &self.installed else {
+            return;
+        };
+        let config = if state.runtime_config.is_object() {
+            governed(&state.runtime_config)
+        } else {
+            Value::Null
+        };
+        self.report(Report::Observed {
+            policy_version: bundle.policy_version,
+            config_hash: bundle.config_hash.clone(),
+            valid: state.valid,
+            applied: state.is_applied(),
+            openclaw_version: self.version.clone().unwrap_or_default(),
+            config,
+        });
+    }
+}

@@ -1,0 +1,84 @@
+//! Reports that wait until the gateway Worker takes them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use domain::wire::init::Report;
+
+use super::Supervisor;
+use crate::log;
+
+/// Most reports that wait; the oldest go first.
+const WAITING: usize = 32;
+/// How long to wait after a report was not taken.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Reports in the order they were made.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    waiting: VecDeque<Report>,
+    again_at: Option<Instant>,
+}
+
+impl Outbox {
+    fn push(&mut self, report: Report) {
+        if matches!(report, Report::Observed { .. }) {
+            // Only the newest observation says anything.
+            self.waiting
+                .retain(|other| !matches!(other, Report::Observed { .. }));
+        }
+        if self.waiting.len() >= WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(report);
+    }
+
+    /// When to try again; none when nothing waits.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.again_at.filter(|_| !self.waiting.is_empty())
+    }
+}
+
+impl Supervisor {
+    /// Says something, now if possible.
+    pub(super) fn report(&mut self, report: Report) {
+        self.outbox.push(report);
+        self.send_reports();
+    }
+
+    /// Sends what waits, unless that failed a moment ago.
+    pub(super) fn send_reports(&mut self) {
+        if self.outbox.again_at.is_some_and(|at| at > Instant::now()) {
+            return;
+        }
+        while let Some(report) = self.outbox.waiting.front() {
+            match self.governance.report(report) {
+                Ok(ack) => {
+                    self.outbox.waiting.pop_front();
+                    self.outbox.again_at = None;
+                    self.compare(&ack.desired_hash);
+                }
+                Err(error) => {
+                    if self.outbox.again_at.is_none() {
+                        log::line(&format!("{error}; reports wait"));
+                    }
+                    self.outbox.again_at = Some(Instant::now() + AGAIN);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A signal may get lost: what is wanted is compared with what is there.
+    fn compare(&mut self, desired_hash: &str) {
+        let installed = self
+            .installed
+            .as_ref()
+            .map(|bundle| bundle.config_hash.as_str());
+        let known =
+            installed == Some(desired_hash) || self.rejected.as_deref() == Some(desired_hash);
+        if !known && self.fetch_at.is_none() {
+            self.fetch_at = Some(Instant::now());
+        }
+    }
+}
