@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::checkout::Checkout;
 use crate::ui::Progress;
-use crate::{build, checks, test, tools};
+use crate::{build, checks, dev, test, tools};
 
 /// Sets up, builds, checks, tests and runs tedix-claw.
 #[derive(Debug, Parser)]
@@ -27,6 +27,10 @@ enum Command {
     Setup,
     /// Build the Workers, the admin app and tedix-init.
     Build,
+    /// Set up, build, then run a registry and governed gateways on this machine.
+    Dev(dev::DevArgs),
+    /// Print an Access token of the local installation, for scripts.
+    Token(dev::TokenArgs),
     /// Formatting, clippy on host and wasm32, dependencies, file sizes.
     Check,
     /// Set up, check, build, then every test.
@@ -54,6 +58,8 @@ fn run(command: Command) -> anyhow::Result<()> {
             let tools = tools::ensure(&checkout, &progress)?;
             build::all(&tools, &progress).map(drop)
         }
+        Command::Dev(args) => dev::run(&checkout, &args, &progress),
+        Command::Token(args) => dev::print_token(&checkout, &args),
         Command::Check => {
             let tools = tools::ensure(&checkout, &progress)?;
             checks::all(&tools, &progress)

@@ -5,6 +5,7 @@ pub mod build;
 pub mod checkout;
 pub mod checks;
 pub mod cli;
+pub mod dev;
 pub mod engine;
 pub mod lock;
 pub mod secrets;

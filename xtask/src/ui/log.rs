@@ -8,7 +8,7 @@ use std::path::Path;
 const TAIL_BYTES: u64 = 16 * 1024;
 
 /// The last lines of a file; none when it cannot be read.
-pub(super) fn tail(path: &Path, lines: usize) -> Vec<String> {
+pub(crate) fn tail(path: &Path, lines: usize) -> Vec<String> {
     let text = end_of(path).unwrap_or_default();
     let all: Vec<&str> = text.lines().collect();
     let skipped = all.len().saturating_sub(lines);

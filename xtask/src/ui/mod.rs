@@ -7,5 +7,6 @@ mod progress;
 mod step;
 
 pub use failure::StepFailed;
+pub(crate) use log::tail as log_tail;
 pub use progress::Progress;
 pub use step::Step;

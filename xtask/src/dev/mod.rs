@@ -1,0 +1,152 @@
+//! `cargo xtask dev`: a registry, governed gateways with real OpenClaw, and what
+//! stands in for the paid services, on this machine. docs/dev.md tells the story.
+
+mod api;
+mod args;
+mod bring_up;
+mod engine;
+mod host;
+mod issuer;
+mod layout;
+mod models;
+mod ports;
+mod ready_file;
+mod session;
+mod signals;
+mod start;
+mod state;
+mod summary;
+mod workers;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+pub use args::{DevArgs, EngineKind};
+pub use issuer::{TokenArgs, print_token};
+pub use layout::{GatewayPlace, Layout, OPERATOR};
+pub use ready_file::{ReadyFile, ReadyGateway};
+
+use crate::checkout::Checkout;
+use crate::ui::Progress;
+use crate::{build, tools};
+use host::Event;
+use session::Session;
+use signals::Signals;
+use start::Setup;
+use state::State;
+
+/// The state folder when none is named.
+const DEFAULT_STATE: &str = ".state";
+
+/// Runs an installation until it is asked to stop.
+///
+/// # Errors
+/// Says in one sentence what did not work and what to do.
+pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let layout = Layout::new(args.port, args.gateways)?;
+    let state = State::open(&state_folder(checkout, &args.state))?;
+    if args.fresh {
+        forget(&state, progress)?;
+    }
+    ports::check(&layout)?;
+    let tools = tools::ensure(checkout, progress)?;
+    let tools_done = Instant::now();
+    let artifacts = build::all(&tools, progress)?;
+    let built = Instant::now();
+    for folder in [state.logs(), state.run()] {
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("{} cannot be made", folder.display()))?;
+    }
+    let took = vec![
+        ("set-up", tools_done - begun),
+        ("build", built - tools_done),
+    ];
+    let setup = Setup {
+        args,
+        layout: &layout,
+        state: &state,
+        tools: &tools,
+        artifacts: &artifacts,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let code = runtime.block_on(live(&setup, progress, took))?;
+    if code != ExitCode::SUCCESS {
+        // A forced end: what is left ends with this process.
+        std::process::exit(130);
+    }
+    Ok(())
+}
+
+/// Starts everything, keeps it running until a signal comes, stops everything.
+async fn live(
+    setup: &Setup<'_>,
+    progress: &Progress,
+    took: Vec<(&'static str, std::time::Duration)>,
+) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::take()?;
+    let session = Session::default();
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let result = tokio::select! {
+        biased;
+        () = signals.next() => Ok(()),
+        ended = async {
+            let running = setup.start(&session, progress, events, took).await?;
+            running.keep(&session, progress, &mut heard).await;
+            anyhow::Ok(())
+        } => ended,
+    };
+    drop(heard);
+    tokio::select! {
+        biased;
+        () = signals.next() => {
+            session.kill();
+            return Ok(ExitCode::FAILURE);
+        }
+        stopped = session.stop(progress) => stopped?,
+    }
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+/// A relative folder lies where the command was called, the default one in the checkout.
+fn state_folder(checkout: &Checkout, wanted: &Path) -> PathBuf {
+    if wanted == Path::new(DEFAULT_STATE) {
+        checkout.join(wanted)
+    } else {
+        wanted.to_owned()
+    }
+}
+
+fn forget(state: &State, progress: &Progress) -> anyhow::Result<()> {
+    let contents = state.contents()?;
+    if contents.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = contents
+        .iter()
+        .map(|(name, bytes)| format!("{name} ({:.1} MB)", *bytes as f64 / 1e6))
+        .collect();
+    progress.say(format!(
+        "deleting from {}: {}",
+        state.root().display(),
+        named.join(", ")
+    ));
+    state.clear()
+}
+
+/// One line about something that happened to a Worker.
+fn told(event: &Event) -> String {
+    match event {
+        Event::Died { label, how } => {
+            format!("! the {label} Worker ended ({how}) and is started again")
+        }
+        Event::Restarted { label } => format!("✓ the {label} Worker runs again"),
+    }
+}
