@@ -1,1 +1,12 @@
-//! End-to-end tests: several Workers in workerd, real OpenClaw, real Chromium.
+//! What the end-to-end tests are made of: a running stack as a user starts it,
+//! clients for each of its doors, and a view of the machine to see what is
+//! left behind. The scenarios are in `e2e/`.
+
+pub mod browser;
+pub mod client;
+pub mod environment;
+pub mod forge;
+pub mod machine;
+pub mod openclaw;
+pub mod stack;
+pub mod wait;

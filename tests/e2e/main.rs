@@ -1,0 +1,57 @@
+//! The stack as a user starts it, and everything that it must and must not do.
+//!
+//! The scenarios share one stack, so they run one after the other in this
+//! order; each brings about what it needs, so that any of them can run alone:
+//! `cargo xtask test e2e -- NAME`.
+
+mod attacks;
+mod browser;
+mod chat;
+mod container;
+mod fleet;
+mod policy;
+mod recovery;
+mod restart;
+mod stage;
+mod websocket;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use crate::stage::World;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let world = match World::new() {
+        Ok(world) => world,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let trials = [
+        fleet::trials(&world),
+        browser::before_restart(&world),
+        chat::trials(&world),
+        websocket::trials(&world),
+        policy::trials(&world),
+        attacks::trials(&world),
+        container::trials(&world),
+        restart::trials(&world),
+        browser::after_restart(&world),
+        recovery::trials(&world),
+        restart::last_trials(&world),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    let left = world.close();
+    if let Err(error) = &left {
+        eprintln!("error: the stack did not end well: {error:#}");
+    }
+    if left.is_err() {
+        ExitCode::FAILURE
+    } else {
+        conclusion.exit_code()
+    }
+}

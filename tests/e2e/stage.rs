@@ -1,0 +1,125 @@
+//! The one stack that the scenarios share, started when the first of them needs it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Context, bail};
+use e2e::environment::Environment;
+use e2e::stack::{Site, Stack};
+use libtest_mimic::{Failed, Trial};
+use tokio::runtime::Runtime;
+
+/// What every scenario gets to.
+#[derive(Clone)]
+pub(crate) struct World(Arc<Shared>);
+
+struct Shared {
+    runtime: Runtime,
+    stage: Mutex<Stage>,
+}
+
+/// The environment, the stack when it runs, and where it keeps its state.
+pub(crate) struct Stage {
+    environment: anyhow::Result<Environment>,
+    site: Option<Site>,
+    stack: Option<Stack>,
+    /// Why there will be no stack any more.
+    broken: Option<String>,
+}
+
+impl World {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        let environment = Environment::read();
+        let stage = Stage {
+            environment,
+            site: None,
+            stack: None,
+            broken: None,
+        };
+        Ok(Self(Arc::new(Shared {
+            runtime,
+            stage: Mutex::new(stage),
+        })))
+    }
+
+    /// A scenario that uses the running stack.
+    pub(crate) fn trial<F>(&self, name: &str, scenario: F) -> Trial
+    where
+        F: AsyncFnOnce(&Stack) -> anyhow::Result<()> + Send + 'static,
+    {
+        self.stage_trial(name, async move |stage: &mut Stage| {
+            scenario(stage.stack().await?).await
+        })
+    }
+
+    /// A scenario that starts and ends stacks itself.
+    pub(crate) fn stage_trial<F>(&self, name: &str, scenario: F) -> Trial
+    where
+        F: AsyncFnOnce(&mut Stage) -> anyhow::Result<()> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.0);
+        Trial::test(name, move || {
+            let mut stage = shared.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            let outcome = shared.runtime.block_on(scenario(&mut stage));
+            outcome.map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    }
+
+    /// Ends the stack, if one runs.
+    pub(crate) fn close(&self) -> anyhow::Result<()> {
+        let mut stage = self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        match stage.stack.take() {
+            Some(stack) => self.0.runtime.block_on(stack.stop()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stage {
+    /// The programs of this machine.
+    pub(crate) fn environment(&self) -> anyhow::Result<Environment> {
+        match &self.environment {
+            Ok(environment) => Ok(environment.clone()),
+            Err(error) => bail!("{error:#}"),
+        }
+    }
+
+    /// The running stack; started if there is none.
+    pub(crate) async fn stack(&mut self) -> anyhow::Result<&Stack> {
+        if self.stack.is_none() {
+            self.start().await?;
+        }
+        self.stack.as_ref().context("there is no stack")
+    }
+
+    /// Takes the running stack away, to end it.
+    pub(crate) async fn take_stack(&mut self) -> anyhow::Result<Stack> {
+        self.stack().await?;
+        self.stack.take().context("there is no stack")
+    }
+
+    /// Starts a stack over the state of the one before.
+    pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
+        if let Some(reason) = &self.broken {
+            bail!("there is no stack to test: {reason}");
+        }
+        let environment = self.environment()?;
+        let site = match &mut self.site {
+            Some(site) => site,
+            none => none.insert(Site::new(&environment)?),
+        };
+        match site.start().await {
+            Ok(stack) => {
+                self.stack = Some(stack);
+                Ok(())
+            }
+            Err(error) => {
+                self.broken = Some("it did not start, see the first failure".to_owned());
+                Err(error)
+            }
+        }
+    }
+}
