@@ -2,7 +2,7 @@
 //!
 //! The scenarios share one stack, so they run one after the other in this
 //! order; each brings about what it needs, so that any of them can run alone:
-//! `cargo xtask test e2e -- NAME`.
+//! `cargo xtask test NAME`.
 
 mod attacks;
 mod browser;

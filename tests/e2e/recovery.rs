@@ -20,7 +20,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
         world.trial(
             "recovery::a_gateway_serves_and_enforces_while_the_registry_is_down",
             async |stack| {
-                let registry = stack.worker("registry")?;
+                let registry = stack.registry_processes();
                 for process in &registry {
                     signal(process, Signal::STOP)?;
                 }

@@ -11,6 +11,8 @@ pub const XTASK: &str = "TEDIX_XTASK";
 pub const NODE: &str = "TEDIX_NODE";
 /// Chromium or Chrome.
 pub const CHROMIUM: &str = "TEDIX_CHROMIUM";
+/// What runs the containers: `embedded` or `docker`; `embedded` when absent.
+pub const ENGINE: &str = "TEDIX_ENGINE";
 /// First of the ports that the stack may take; 9700 when absent. It takes 100.
 pub const PORT: &str = "TEDIX_E2E_PORT";
 
@@ -27,6 +29,8 @@ pub struct Environment {
     pub checkout: PathBuf,
     /// First port of the stack.
     pub port: u16,
+    /// What runs the containers.
+    pub engine: String,
 }
 
 impl Environment {
@@ -52,6 +56,7 @@ impl Environment {
             chromium: program(CHROMIUM, std::env::var_os(CHROMIUM))?,
             checkout,
             port,
+            engine: std::env::var(ENGINE).unwrap_or_else(|_| "embedded".to_owned()),
         })
     }
 
@@ -70,7 +75,7 @@ impl Environment {
 
 fn program(name: &str, value: Option<OsString>) -> anyhow::Result<PathBuf> {
     let value = value.with_context(|| {
-        format!("{name} is not set: run `cargo xtask test e2e`, which finds or installs the program and says where it is")
+        format!("{name} is not set: run `cargo xtask test`, which finds or installs the program and says where it is")
     })?;
     let path = PathBuf::from(value);
     ensure!(

@@ -10,9 +10,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use tempfile::TempDir;
-use xtask::standins::access::{Issuer, IssuerConfig, KeyChoice, Keys, Overrides};
+use xtask::standins::access::{Issuer, KeyChoice, Keys, Overrides};
 
-use crate::stack::ReadyFile;
+use crate::stack::Ready;
 
 /// Signs with the keys of the running issuer.
 #[derive(Debug)]
@@ -25,23 +25,10 @@ pub struct Forge {
 }
 
 impl Forge {
-    pub(crate) fn open(ready: &ReadyFile) -> anyhow::Result<Self> {
-        let gateways = ready
-            .gateways
-            .iter()
-            .map(|gateway| gateway.audience.clone());
-        let config = IssuerConfig {
-            issuer: ready.issuer.url.clone(),
-            audiences: std::iter::once(ready.registry.audience.clone())
-                .chain(gateways)
-                .collect(),
-            return_origins: Vec::new(),
-            people: Vec::new(),
-        };
-        let issuer = Issuer::open(&ready.issuer.keys, config)?;
+    pub(crate) fn open(ready: &Ready) -> anyhow::Result<Self> {
         let (keys, operator) = (ready.issuer.keys.clone(), ready.operator.clone());
         Ok(Self {
-            issuer,
+            issuer: ready.issuer()?,
             keys,
             operator,
             _folder: None,

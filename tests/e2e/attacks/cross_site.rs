@@ -133,7 +133,8 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                     .send()
                     .await?;
                 ensure!(
-                    answer.header("access-control-allow-origin") == Some(stack.ready.registry.url.as_str())
+                    answer.header("access-control-allow-origin")
+                        == Some(stack.ready.registry.url.as_str())
                 );
                 ensure!(
                     answer.header("access-control-allow-credentials").is_none(),

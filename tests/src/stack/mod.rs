@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 pub use process::DevProcess;
-pub use ready::{ReadyFile, ReadyGateway};
+pub use ready::{Ready, ReadyGateway};
 
 use crate::client::{Api, Credential, Gateway, Registry, sign_in};
 use crate::environment::Environment;
@@ -31,7 +31,7 @@ pub struct Stack {
     /// The `xtask dev` that runs it.
     pub process: DevProcess,
     /// What it said when it was ready.
-    pub ready: ReadyFile,
+    pub ready: Ready,
     state: PathBuf,
     operator_token: String,
 }
@@ -177,19 +177,10 @@ impl Stack {
         Container::of(self.process.pid(), &self.ready_gateway(name)?.url)
     }
 
-    /// The processes that run a Worker: Miniflare and workerd.
-    ///
-    /// # Errors
-    /// When there are none.
-    pub fn worker(&self, name: &str) -> anyhow::Result<Vec<Process>> {
-        let mark = format!("/{name}.json");
-        let hosts = descendants(self.process.pid()).into_iter();
-        let mut hosts =
-            hosts.filter(|one| one.command.contains("host.mjs") && one.command.contains(&mark));
-        let host = hosts
-            .next()
-            .with_context(|| format!("no process runs the Worker {name}"))?;
-        Ok(descendants(host.pid))
+    /// The processes that run the registry: Miniflare and workerd.
+    #[must_use]
+    pub fn registry_processes(&self) -> Vec<Process> {
+        descendants(self.ready.registry.pid)
     }
 
     /// What it has on the machine now.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::ReadyFile;
+use super::Ready;
 use crate::environment::Environment;
 
 /// Two gateways with OpenClaw on a busy 2-core machine, after everything is built.
@@ -24,6 +24,7 @@ pub struct DevProcess {
     child: Child,
     pid: Pid,
     log: PathBuf,
+    port: u16,
 }
 
 impl DevProcess {
@@ -45,6 +46,7 @@ impl DevProcess {
             .arg("--ready-file")
             .arg(ready_file)
             .args(["--port", &environment.port.to_string()])
+            .args(["--engine", &environment.engine])
             .current_dir(&environment.checkout)
             .env(MARK, state)
             // A real provider's key on this machine is none of the tests' business.
@@ -63,21 +65,26 @@ impl DevProcess {
             .and_then(|pid| i32::try_from(pid).ok())
             .and_then(Pid::from_raw);
         let pid = pid.context("the stack ended at once")?;
-        Ok(Self { child, pid, log })
+        Ok(Self {
+            child,
+            pid,
+            log,
+            port: environment.port,
+        })
     }
 
     /// Waits for the ready file, showing what the stack says meanwhile.
-    pub(super) async fn ready(&mut self, file: &Path) -> anyhow::Result<ReadyFile> {
+    pub(super) async fn ready(&mut self, file: &Path) -> anyhow::Result<Ready> {
         let begun = Instant::now();
         let mut shown = String::new();
         eprintln!("     starting the stack (log: {})", self.log.display());
         loop {
-            if let Ok(text) = tokio::fs::read_to_string(file).await {
+            if file.exists() {
                 eprintln!(
                     "     the stack is ready after {} s",
                     begun.elapsed().as_secs()
                 );
-                return serde_json::from_str(&text).with_context(|| format!("ready file: {text}"));
+                return Ready::read(file, self.port);
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!(

@@ -4,7 +4,7 @@ mod counts;
 
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
 use self::counts::Counts;
@@ -18,6 +18,11 @@ use crate::ui::Progress;
 pub const CHROMIUM: &str = "TEDIX_CHROMIUM";
 /// Which container engine the end-to-end tests use: `embedded` or `docker`.
 pub const ENGINE: &str = "TEDIX_ENGINE";
+
+/// Which program starts the stack in the end-to-end tests: this one.
+pub const XTASK: &str = "TEDIX_XTASK";
+/// Which Node runs the browser's scripts in the end-to-end tests.
+pub const NODE: &str = "TEDIX_NODE";
 
 /// The package with the end-to-end tests.
 const END_TO_END: &str = "e2e";
@@ -120,15 +125,24 @@ fn end_to_end(
         .arg(tools.checkout.native_target())
         .arg("--")
         .args(&args.filters);
-    environment(&mut command, browser, args.engine);
+    environment(&mut command, tools, browser, args.engine)?;
     step.run_shown(&mut command)?;
     let counts = Counts::in_file(step.log_path())?;
     step.done(&counts.to_string());
     Ok(counts)
 }
 
-fn environment(command: &mut Command, browser: &Browser, engine: Engine) {
+fn environment(
+    command: &mut Command,
+    tools: &Tools,
+    browser: &Browser,
+    engine: Engine,
+) -> anyhow::Result<()> {
+    let program = std::env::current_exe().context("this program does not know its own path")?;
     command
+        .env(XTASK, program)
+        .env(NODE, &tools.node.node)
         .env(CHROMIUM, &browser.program)
         .env(ENGINE, engine.name());
+    Ok(())
 }
