@@ -30,6 +30,13 @@ pub(crate) async fn json<T: DeserializeOwned>(
         return Err(Problem::unsupported_media_type(detail));
     }
     let bytes = bounded(&parts.headers, body, limit).await?;
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        // serde reads a struct from an array too, field by field.
+        return Err(Problem::fields(vec![FieldError::new(
+            "",
+            "must be an object",
+        )]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(&bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

@@ -14,6 +14,8 @@ mod ports;
 mod pulse;
 mod reply;
 mod routes;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
