@@ -58,6 +58,14 @@ pub fn starting(gateway: &str, status: &SandboxStatus) -> Page {
     page(&format!("Starting {gateway}"), &body)
 }
 
+/// What a program is told while OpenClaw is not there.
+#[must_use]
+pub fn waiting_text(status: &SandboxStatus) -> String {
+    let step = STEPS.iter().find(|(step, _)| Some(*step) == status.step);
+    let step = step.map_or_else(String::new, |(_, name)| format!(" {name}."));
+    format!("OpenClaw does not take requests yet. {}{step}", phase_text(status.phase))
+}
+
 /// A page that says what is wrong.
 #[must_use]
 pub fn problem(gateway: &str, problem: &Problem) -> Page {

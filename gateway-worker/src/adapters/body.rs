@@ -1,0 +1,31 @@
+//! Bounded reading of request bodies.
+
+use domain::problem::Problem;
+use futures_util::StreamExt;
+use worker::Request;
+
+/// The body, if it has at most `limit` bytes.
+///
+/// # Errors
+/// 413 when it has more, 400 when it breaks off.
+pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Problem> {
+    let too_large = || match limit {
+        0 => Problem::too_large("This operation takes no body."),
+        _ => Problem::too_large(format!("The body may have at most {limit} bytes.")),
+    };
+    let declared = request.headers().get("content-length").ok().flatten();
+    if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+        return Err(too_large());
+    }
+    let mut body = Vec::new();
+    // No body at all.
+    let Ok(mut stream) = request.stream() else { return Ok(body) };
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("The body broke off."))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

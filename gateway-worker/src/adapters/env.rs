@@ -1,0 +1,53 @@
+//! Variables and secrets of the deployment.
+
+use domain::metering::Dialect;
+use domain::problem::Problem;
+use worker::{Env, console_error};
+
+use crate::settings::Settings;
+
+/// Name of the Durable Object binding.
+pub const SANDBOX: &str = "SANDBOX";
+/// Name of the service binding to this Worker itself, for the container's door.
+pub const SELF: &str = "SELF";
+/// Name of the one Sandbox of a deployment.
+pub const SANDBOX_NAME: &str = "gateway";
+
+/// Reads and checks the variables.
+///
+/// # Errors
+/// 500; the log says which variable is at fault.
+pub fn settings(env: &Env) -> Result<Settings, Problem> {
+    Settings::read(|name| env.var(name).ok().map(|value| value.to_string())).map_err(|error| {
+        console_error!("misconfigured: {error}");
+        Problem::internal("The gateway is misconfigured; its log says which variable is wrong.")
+    })
+}
+
+/// Where a provider is called, and with which key.
+#[derive(Clone)]
+pub struct Upstream {
+    /// Origin, and a path where the provider has one, without a slash at the end.
+    pub base_url: String,
+    /// The real key; empty for a server that wants none.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+/// The provider that speaks a dialect; none when the deployment names none.
+#[must_use]
+pub fn upstream(env: &Env, dialect: Dialect) -> Option<Upstream> {
+    let (base, key) = match dialect {
+        Dialect::Openai => ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
+        Dialect::Anthropic => ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
+    };
+    let base_url = env.var(base).ok()?.to_string();
+    let base_url = base_url.trim().trim_end_matches('/').to_owned();
+    let key = env.secret(key).map(|key| key.to_string()).unwrap_or_default();
+    (!base_url.is_empty()).then_some(Upstream { base_url, key })
+}

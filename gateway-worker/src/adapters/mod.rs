@@ -1,0 +1,10 @@
+//! The platform behind [`crate::ports`]. Only here, in the Durable Object's
+//! shell and in `lib.rs` are the platform's binding types named.
+
+pub mod body;
+pub mod clock;
+pub mod env;
+pub mod raw;
+pub mod registry_http;
+pub mod sandbox_stub;
+pub mod sql;

@@ -1,0 +1,108 @@
+//! The governance API in the Worker: reads a request, asks the Durable Object,
+//! writes the answer.
+
+use domain::problem::Problem;
+use worker::{Env, Request, Response, Result, Url};
+
+use super::guard::{self, Claim};
+use super::{cors, identity};
+use crate::adapters::body;
+use crate::adapters::sandbox_stub::SandboxStub;
+use crate::command::{Command, Outcome, Reply};
+use crate::routes::{self, ApiRequest};
+use crate::settings::Settings;
+
+/// Serves the public probe, which never starts the container.
+///
+/// # Errors
+/// When the runtime refuses to build a response.
+pub async fn health(request: &Request, env: &Env, settings: &Settings) -> Result<Response> {
+    let origin = request.headers().get("origin")?;
+    let outcome = match request.method().as_ref() {
+        "GET" | "HEAD" => match SandboxStub::new(env) {
+            Ok(sandbox) => sandbox.ask(&Command::Health).await,
+            Err(_) => Err(Problem::internal("The gateway is misconfigured.")),
+        },
+        _ => Err(Problem::method_not_allowed("This path takes GET.")),
+    };
+    finish(outcome, origin.as_deref(), settings, "")
+}
+
+/// Serves an operation.
+///
+/// # Errors
+/// When the runtime refuses to build a response.
+pub async fn serve(
+    request: &mut Request,
+    url: &Url,
+    env: &Env,
+    settings: &Settings,
+) -> Result<Response> {
+    let origin = request.headers().get("origin")?;
+    if request.method().as_ref() == "OPTIONS" {
+        let response = Response::empty()?.with_status(204);
+        return with_headers(response, &cors::headers(origin.as_deref(), admin(settings), true));
+    }
+    let outcome = operate(request, url, env, settings).await;
+    finish(outcome, origin.as_deref(), settings, url.path())
+}
+
+async fn operate(request: &mut Request, url: &Url, env: &Env, settings: &Settings) -> Outcome {
+    let method = request.method();
+    let route = routes::find(method.as_ref(), url.path())?;
+    let (caller, credential) = identity::caller(request.inner(), settings).await?;
+    let header = |name: &str| request.headers().get(name).ok().flatten();
+    let (origin, fetch_site) = (header("origin"), header("sec-fetch-site"));
+    let claim = Claim {
+        method: method.as_ref(),
+        origin: origin.as_deref(),
+        fetch_site: fetch_site.as_deref(),
+        upgrade: false,
+    };
+    guard::governance(claim, &credential)?;
+    let read = ApiRequest {
+        query: url.query_pairs().into_owned().collect(),
+        if_match: header("if-match"),
+        content_type: header("content-type"),
+        body: body::read(request, route.max_body).await?,
+    };
+    let operation = (route.read)(&read)?;
+    let sandbox = SandboxStub::new(env)
+        .map_err(|_| Problem::internal("The gateway is misconfigured."))?;
+    sandbox.ask(&Command::Api { caller, operation }).await
+}
+
+fn finish(
+    outcome: Outcome,
+    origin: Option<&str>,
+    settings: &Settings,
+    path: &str,
+) -> Result<Response> {
+    let response = match outcome {
+        Ok(Reply { status, version, body }) => {
+            let response = edge::reply::json(status, &body)?;
+            match version {
+                Some(version) => {
+                    with_headers(response, &[("etag", format!("\"v{version}\""))])?
+                }
+                None => response,
+            }
+        }
+        Err(problem) if problem.status == 401 => {
+            edge::reply::problem(&problem.with_sign_in(identity::sign_in_url(settings, path)))?
+        }
+        Err(problem) => edge::reply::problem(&problem)?,
+    };
+    with_headers(response, &cors::headers(origin, admin(settings), false))
+}
+
+fn admin(settings: &Settings) -> Option<&str> {
+    settings.admin_origin.as_deref()
+}
+
+fn with_headers(response: Response, headers: &[(&'static str, String)]) -> Result<Response> {
+    for (name, value) in headers {
+        response.headers().set(name, value)?;
+    }
+    Ok(response)
+}

@@ -1,0 +1,64 @@
+//! Commands from the Worker, each to its rule.
+
+use domain::problem::Problem;
+use domain::wire::gateway::JoinRegistry;
+
+use super::core::ModelCall;
+use super::durable::Shell;
+use crate::adapters::clock::now;
+use crate::adapters::registry_http::PlatformFetch;
+use crate::command::{Caller, Command, Operation, Outcome, Reply};
+use crate::ports::RegistryHttp;
+use crate::routes;
+
+/// What comes of a command.
+pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
+    match command {
+        Command::Health => shell.with(|core| Reply::ok(&core.state().health())),
+        Command::Api { caller, operation: Operation::Join { join } } => {
+            join_registry(shell, &caller, &join).await
+        }
+        Command::Api { caller, operation } => {
+            shell.with(|core| routes::run(core, &caller, operation, now()))
+        }
+        Command::InitConfig { credential } => {
+            shell.with(|core| core.init_config(&credential, now()))
+        }
+        Command::InitReport { credential, report } => {
+            shell.with(|core| core.init_report(&credential, report, now()))
+        }
+        Command::Admit { key, dialect, model, input_tokens, max_output_tokens } => {
+            let id = random_id()?;
+            let call = ModelCall {
+                key: &key,
+                dialect,
+                model: &model,
+                input_tokens,
+                max_output_tokens,
+            };
+            let admission = shell.with(|core| Ok(core.admit(&call, id, now())?))?;
+            Reply::ok(&admission)
+        }
+        Command::Settle { call, reading } => {
+            shell.with(|core| Ok(core.settle(&call, reading)?))?;
+            Reply::ok(&())
+        }
+    }
+}
+
+async fn join_registry(shell: &Shell, caller: &Caller, join: &JoinRegistry) -> Outcome {
+    let (who, joining) = shell.with(|core| {
+        let who = routes::authorize_join(core, caller, now())?;
+        Ok((who, core.begin_join(join)?))
+    })?;
+    let answer = PlatformFetch.post(&joining.url, None, &joining.body).await;
+    let enrolment = shell.with(|core| core.finish_join(&joining, answer, &who, now()))?;
+    Reply::with_status(201, &enrolment)
+}
+
+/// 128 random bits in hex.
+pub(super) fn random_id() -> Result<String, Problem> {
+    let bytes = edge::random::bytes::<16>()
+        .map_err(|_| Problem::internal("The platform has no random source."))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
