@@ -56,7 +56,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Setup => tools::ensure(&checkout, &progress).map(drop),
         Command::Build => {
             let tools = tools::ensure(&checkout, &progress)?;
-            build::all(&tools, &progress).map(drop)
+            let artifacts = build::all(&tools, &progress)?;
+            build::Sizes::of(&artifacts)?.report(&progress)
         }
         Command::Dev(args) => dev::run(&checkout, &args, &progress),
         Command::Token(args) => dev::print_token(&checkout, &args),
