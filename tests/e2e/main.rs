@@ -22,7 +22,12 @@ use libtest_mimic::Arguments;
 use crate::stage::World;
 
 fn main() -> ExitCode {
-    let mut arguments = Arguments::from_args();
+    // libtest-mimic takes one filter where the others take many.
+    let (flags, filters): (Vec<_>, Vec<_>) =
+        std::env::args().partition(|argument| argument.starts_with('-'));
+    let filters = filters.get(1..).unwrap_or_default();
+    let program = std::env::args().take(1);
+    let mut arguments = Arguments::from_iter(program.chain(flags));
     arguments.test_threads = Some(1);
     let world = match World::new() {
         Ok(world) => world,
@@ -44,7 +49,10 @@ fn main() -> ExitCode {
         recovery::trials(&world),
         restart::last_trials(&world),
     ];
-    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    let mut trials: Vec<_> = trials.into_iter().flatten().collect();
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
+    trials.retain(|trial| wanted(trial.name()));
+    let conclusion = libtest_mimic::run(&arguments, trials);
     let left = world.close();
     if let Err(error) = &left {
         eprintln!("error: the stack did not end well: {error:#}");
