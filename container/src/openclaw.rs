@@ -19,6 +19,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer that is read; a `config.get` is some 100 KB.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
+/// What OpenClaw shows in place of a secret, references to one included.
+const REDACTED: &str = "__OPENCLAW_REDACTED__";
+
 /// Asks OpenClaw how it is.
 #[derive(Debug)]
 pub(crate) struct Openclaw {
@@ -36,6 +39,9 @@ pub(crate) struct ConfigState {
     /// What is wrong with it.
     #[serde(default)]
     pub issues: Vec<Issue>,
+    /// What the file said when OpenClaw last read it, secrets redacted.
+    #[serde(default)]
+    pub parsed: Value,
     /// Keyed hash of what the file says; none while it is invalid.
     #[serde(default)]
     pub config_revision_hash: Option<String>,
@@ -64,9 +70,40 @@ struct Answer {
 }
 
 impl ConfigState {
-    /// Whether OpenClaw runs with what the file says.
-    pub(crate) fn is_applied(&self) -> bool {
-        self.config_revision_hash.is_some() && self.config_revision_hash == self.applied_config_hash
+    /// Whether this is about the given configuration at all: for a moment after
+    /// the file changed OpenClaw still answers from what it read before.
+    pub(crate) fn is_about(&self, config: &Value) -> bool {
+        same_but_redacted(&self.parsed, config)
+    }
+
+    /// Whether OpenClaw runs with the given configuration.
+    pub(crate) fn is_in_force(&self, config: &Value) -> bool {
+        let applied = self.config_revision_hash.is_some()
+            && self.config_revision_hash == self.applied_config_hash;
+        self.valid && applied && self.is_about(config)
+    }
+}
+
+/// Whether two values are the same where OpenClaw shows them.
+fn same_but_redacted(shown: &Value, config: &Value) -> bool {
+    match (shown, config) {
+        (Value::String(text), _) if text == REDACTED => true,
+        (Value::Object(shown), Value::Object(config)) => {
+            shown.len() == config.len()
+                && shown.iter().all(|(key, shown)| {
+                    config
+                        .get(key)
+                        .is_some_and(|config| same_but_redacted(shown, config))
+                })
+        }
+        (Value::Array(shown), Value::Array(config)) => {
+            shown.len() == config.len()
+                && shown
+                    .iter()
+                    .zip(config)
+                    .all(|(shown, config)| same_but_redacted(shown, config))
+        }
+        _ => shown == config,
     }
 }
 
@@ -126,5 +163,43 @@ impl Openclaw {
             .ok()?;
         let answer: Answer = serde_json::from_slice(&body).ok()?;
         answer.ok.then_some(answer.payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConfigState;
+    use serde_json::{Value, json};
+
+    fn state(revision: &Value, parsed: &Value) -> ConfigState {
+        serde_json::from_value(json!({
+            "valid": true, "configRevisionHash": revision, "appliedConfigHash": "h", "parsed": parsed,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_the_very_configuration_counts_as_in_force() {
+        let config = json!({ "tools": { "deny": ["exec"] }, "key": { "id": "NAME" } });
+        let shown = |id: &str| json!({ "tools": { "deny": ["exec"] }, "key": { "id": id } });
+        assert!(state(&json!("h"), &shown("__OPENCLAW_REDACTED__")).is_in_force(&config));
+        assert!(
+            !state(&json!("h"), &shown("OTHER")).is_in_force(&config),
+            "another file"
+        );
+        assert!(
+            !state(&json!("i"), &shown("NAME")).is_in_force(&config),
+            "not applied"
+        );
+        assert!(
+            !state(&Value::Null, &shown("NAME")).is_in_force(&config),
+            "no revision"
+        );
+        for stale in [
+            json!({}),
+            json!({ "tools": { "deny": [] }, "key": { "id": "NAME" } }),
+        ] {
+            assert!(!state(&json!("h"), &stale).is_in_force(&config), "{stale}");
+        }
     }
 }

@@ -148,15 +148,16 @@ impl Supervisor {
             return;
         };
         let late = *deadline <= Instant::now();
+        let Some(bundle) = self.installed.clone() else {
+            return;
+        };
         match state {
-            Some(state) if state.valid && state.is_applied() => {
+            Some(state) if state.is_in_force(&bundle.config) => {
                 self.failed_starts = 0;
-                if let Some(bundle) = &self.installed {
-                    self.store.set_last_good(bundle);
-                }
+                self.store.set_last_good(&bundle);
                 self.settle(Some(&state));
             }
-            Some(state) if !state.valid && !state.issues.is_empty() => {
+            Some(state) if !state.valid && state.is_about(&bundle.config) => {
                 self.go_back(state.issues.into_iter().map(ConfigIssue::from).collect());
             }
             _ if late => {
@@ -274,7 +275,7 @@ impl Supervisor {
             policy_version: bundle.policy_version,
             config_hash: bundle.config_hash.clone(),
             valid: state.valid,
-            applied: state.is_applied(),
+            applied: state.is_in_force(&bundle.config),
             openclaw_version: self.version.clone().unwrap_or_default(),
             config,
         });
