@@ -38,17 +38,20 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
         let problem = Problem::malformed("The address of the request cannot be read.");
         return Ok(edge::reply::problem(&problem)?.into());
     };
+    let sandbox = adapters::sandbox_stub::SandboxStub::new(&env)?;
     let props: Props = context.props().unwrap_or_default();
     if props.door.as_deref() == Some("container") {
-        let response = internal::serve(&mut request, &url, &env, &context, &settings).await?;
+        let upstreams = adapters::env::Upstreams::read(&env);
+        let response =
+            internal::serve(&mut request, &url, &context, &settings, sandbox, &upstreams).await?;
         return Ok(response.into());
     }
     let host = request.headers().get("host")?.unwrap_or_default();
     let named = [url.host_str().unwrap_or_default(), host.as_str()];
     match destination(named, url.path()) {
-        Ok(Destination::Health) => Ok(api::health(&request, &env, &settings).await?.into()),
-        Ok(Destination::Api) => Ok(api::serve(&mut request, &url, &env, &settings).await?.into()),
-        Ok(Destination::Openclaw) => proxy::serve(request.inner(), &url, &env, &settings).await,
+        Ok(Destination::Health) => Ok(api::health(&request, &sandbox, &settings).await?.into()),
+        Ok(Destination::Api) => Ok(api::serve(&mut request, &url, &sandbox, &settings).await?.into()),
+        Ok(Destination::Openclaw) => proxy::serve(request.inner(), &url, &sandbox, &settings).await,
         Err(problem) => Ok(edge::reply::problem(&problem)?.into()),
     }
 }

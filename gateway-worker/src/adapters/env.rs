@@ -39,13 +39,34 @@ impl std::fmt::Debug for Upstream {
     }
 }
 
-/// The provider that speaks a dialect; none when the deployment names none.
-#[must_use]
-pub fn upstream(env: &Env, dialect: Dialect) -> Option<Upstream> {
-    let (base, key) = match dialect {
-        Dialect::Openai => ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
-        Dialect::Anthropic => ("ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
-    };
+/// The providers of a deployment.
+#[derive(Debug, Clone)]
+pub struct Upstreams {
+    openai: Option<Upstream>,
+    anthropic: Option<Upstream>,
+}
+
+impl Upstreams {
+    /// Reads where they are and their keys.
+    #[must_use]
+    pub fn read(env: &Env) -> Self {
+        Self {
+            openai: upstream(env, "OPENAI_BASE_URL", "OPENAI_API_KEY"),
+            anthropic: upstream(env, "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"),
+        }
+    }
+
+    /// The provider that speaks a dialect; none when the deployment names none.
+    #[must_use]
+    pub fn get(&self, dialect: Dialect) -> Option<&Upstream> {
+        match dialect {
+            Dialect::Openai => self.openai.as_ref(),
+            Dialect::Anthropic => self.anthropic.as_ref(),
+        }
+    }
+}
+
+fn upstream(env: &Env, base: &str, key: &str) -> Option<Upstream> {
     let base_url = env.var(base).ok()?.to_string();
     let base_url = base_url.trim().trim_end_matches('/').to_owned();
     let key = env.secret(key).map(|key| key.to_string()).unwrap_or_default();

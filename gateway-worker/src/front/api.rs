@@ -2,7 +2,7 @@
 //! writes the answer.
 
 use domain::problem::Problem;
-use worker::{Env, Request, Response, Result, Url};
+use worker::{Request, Response, Result, Url};
 
 use super::guard::{self, Claim};
 use super::{cors, identity};
@@ -16,13 +16,14 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// When the runtime refuses to build a response.
-pub async fn health(request: &Request, env: &Env, settings: &Settings) -> Result<Response> {
+pub async fn health(
+    request: &Request,
+    sandbox: &SandboxStub,
+    settings: &Settings,
+) -> Result<Response> {
     let origin = request.headers().get("origin")?;
     let outcome = match request.method().as_ref() {
-        "GET" | "HEAD" => match SandboxStub::new(env) {
-            Ok(sandbox) => sandbox.ask(&Command::Health).await,
-            Err(_) => Err(Problem::internal("The gateway is misconfigured.")),
-        },
+        "GET" | "HEAD" => sandbox.ask(&Command::Health).await,
         _ => Err(Problem::method_not_allowed("This path takes GET.")),
     };
     finish(outcome, origin.as_deref(), settings, "")
@@ -35,7 +36,7 @@ pub async fn health(request: &Request, env: &Env, settings: &Settings) -> Result
 pub async fn serve(
     request: &mut Request,
     url: &Url,
-    env: &Env,
+    sandbox: &SandboxStub,
     settings: &Settings,
 ) -> Result<Response> {
     let origin = request.headers().get("origin")?;
@@ -43,11 +44,16 @@ pub async fn serve(
         let response = Response::empty()?.with_status(204);
         return with_headers(response, &cors::headers(origin.as_deref(), admin(settings), true));
     }
-    let outcome = operate(request, url, env, settings).await;
+    let outcome = operate(request, url, sandbox, settings).await;
     finish(outcome, origin.as_deref(), settings, url.path())
 }
 
-async fn operate(request: &mut Request, url: &Url, env: &Env, settings: &Settings) -> Outcome {
+async fn operate(
+    request: &mut Request,
+    url: &Url,
+    sandbox: &SandboxStub,
+    settings: &Settings,
+) -> Outcome {
     let method = request.method();
     let route = routes::find(method.as_ref(), url.path())?;
     let (caller, credential) = identity::caller(request.inner(), settings).await?;
@@ -67,8 +73,6 @@ async fn operate(request: &mut Request, url: &Url, env: &Env, settings: &Setting
         body: body::read(request, route.max_body).await?,
     };
     let operation = (route.read)(&read)?;
-    let sandbox = SandboxStub::new(env)
-        .map_err(|_| Problem::internal("The gateway is misconfigured."))?;
     sandbox.ask(&Command::Api { caller, operation }).await
 }
 

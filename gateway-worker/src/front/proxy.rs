@@ -4,7 +4,7 @@
 
 use domain::problem::Problem;
 use web_sys::{Request, Response};
-use worker::{Env, Error, Url, console_error};
+use worker::{Error, Url, console_error};
 
 use super::guard::{self, Claim};
 use super::identity;
@@ -20,10 +20,10 @@ use crate::settings::Settings;
 pub async fn serve(
     request: &Request,
     url: &Url,
-    env: &Env,
+    sandbox: &SandboxStub,
     settings: &Settings,
 ) -> Result<Response, Error> {
-    match pass(request, url, env, settings).await {
+    match pass(request, url, sandbox, settings).await {
         Ok(response) => Ok(response),
         Err(problem) if problem.status == 401 => {
             let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
@@ -40,7 +40,7 @@ pub async fn serve(
 async fn pass(
     request: &Request,
     url: &Url,
-    env: &Env,
+    sandbox: &SandboxStub,
     settings: &Settings,
 ) -> Result<Response, Problem> {
     let (caller, credential) = identity::caller(request, settings).await?;
@@ -64,6 +64,5 @@ async fn pass(
     let caller = serde_json::to_string(&caller).map_err(|error| failed(error.into()))?;
     // Whatever the client sent under this name is replaced.
     onward.headers().set(CALLER_HEADER, &caller).map_err(|error| failed(error.into()))?;
-    let sandbox = SandboxStub::new(env).map_err(failed)?;
     sandbox.pass(&onward).await.map_err(failed)
 }

@@ -6,8 +6,9 @@ pub mod models;
 
 use domain::problem::Problem;
 use domain::wire::init::{GOVERNANCE_HOST, MODELS_HOST};
-use worker::{Context, Env, Request, Response, Result, Url};
+use worker::{Context, Request, Response, Result, Url};
 
+use crate::adapters::env::Upstreams;
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::settings::Settings;
 
@@ -18,14 +19,14 @@ use crate::settings::Settings;
 pub async fn serve(
     request: &mut Request,
     url: &Url,
-    env: &Env,
     context: &Context,
     settings: &Settings,
+    sandbox: SandboxStub,
+    upstreams: &Upstreams,
 ) -> Result<Response> {
-    let sandbox = SandboxStub::new(env)?;
     match url.host_str().unwrap_or_default() {
         GOVERNANCE_HOST => governance::serve(request, url, &sandbox).await,
-        MODELS_HOST => models::serve(request, url, env, context, settings, sandbox).await,
+        MODELS_HOST => models::serve(request, url, context, settings, sandbox, upstreams).await,
         host => edge::reply::problem(&Problem::not_found(format!("Nothing answers at {host}."))),
     }
 }

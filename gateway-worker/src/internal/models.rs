@@ -7,13 +7,13 @@ use domain::problem::Problem;
 use edge::credentials::{self, Credential};
 use wasm_bindgen::JsValue;
 use worker::{
-    Context, Env, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
+    Context, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
     Result, Url, console_error,
 };
 
 use super::metered::Metered;
 use crate::adapters::body;
-use crate::adapters::env::{Upstream, upstream};
+use crate::adapters::env::{Upstream, Upstreams};
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::command::{Admission, Command};
 use crate::settings::Settings;
@@ -43,10 +43,10 @@ impl Refusal {
 pub(super) async fn serve(
     request: &mut Request,
     url: &Url,
-    env: &Env,
     context: &Context,
     settings: &Settings,
     sandbox: SandboxStub,
+    upstreams: &Upstreams,
 ) -> Result<Response> {
     let path = url.path().trim_start_matches('/');
     let (provider, path) = path.split_once('/').unwrap_or((path, ""));
@@ -54,7 +54,7 @@ pub(super) async fn serve(
         return edge::reply::problem(&Problem::not_found("There is no such provider."));
     };
     let outcome = if request.method() == Method::Post && dialect.path().strip_prefix('/') == Some(path) {
-        call(request, dialect, env, context, settings, sandbox).await
+        call(request, dialect, context, settings, sandbox, upstreams).await
     } else {
         Err(Refusal::new(ErrorKind::NotFound, format!("only POST {} is let through", dialect.path())))
     };
@@ -64,10 +64,10 @@ pub(super) async fn serve(
 async fn call(
     request: &mut Request,
     dialect: Dialect,
-    env: &Env,
     context: &Context,
     settings: &Settings,
     sandbox: SandboxStub,
+    upstreams: &Upstreams,
 ) -> std::result::Result<Response, Refusal> {
     let key = key(request);
     let bytes = body::read(request, MAX_REQUEST)
@@ -75,12 +75,12 @@ async fn call(
         .map_err(|problem| Refusal::new(ErrorKind::TooLarge, problem.detail))?;
     let asked = read_request(dialect, &bytes)
         .map_err(|error| Refusal::new(ErrorKind::Invalid, error.to_string()))?;
-    let upstream = upstream(env, dialect).ok_or_else(|| {
+    let upstream = upstreams.get(dialect).ok_or_else(|| {
         Refusal::new(ErrorKind::NotFound, format!("{} is not set up here", dialect.provider()))
     })?;
     let call = admit(&sandbox, dialect, key, &asked, settings).await?;
     let request_bytes = bytes.len() as u64;
-    match send(request, dialect, &upstream, &asked).await {
+    match send(request, dialect, upstream, &asked).await {
         Ok(answer) if (200..300).contains(&answer.status_code()) => {
             metered(answer, dialect, request_bytes, context, sandbox, call)
         }

@@ -1,0 +1,247 @@
+//! The governance API from request to reply, over a real SQLite.
+
+use domain::problem::Problem;
+use serde_json::{Value, json};
+
+use super::{ApiRequest, ROUTES, find, run};
+use crate::command::{Caller, Operation, Outcome, Reply};
+use crate::sandbox::core::Core;
+use crate::sandbox::core::tests::{MemoryDb, core, t0};
+
+const PREFIX: &str = "/_gateway/v1";
+
+fn person(email: &str) -> Caller {
+    Caller::Person { email: email.to_owned() }
+}
+
+/// A core whose policy names one person for each role.
+fn with_people() -> Core<MemoryDb> {
+    let mut core = core();
+    let document = json!({
+        "schema": 1,
+        "access": {
+            "operators": [
+                {"email": "ada@example.com", "role": "admin"},
+                {"email": "oli@example.com", "role": "operator"},
+                {"email": "vic@example.com", "role": "viewer"},
+            ],
+            "users": ["una@example.com"],
+        },
+    });
+    let put = request(Some("\"v1\""), &json!({"document": document}));
+    call(&mut core, "ada@example.com", "PUT", "/policy", &put).expect("saved");
+    core
+}
+
+fn request(if_match: Option<&str>, body: &Value) -> ApiRequest {
+    ApiRequest {
+        if_match: if_match.map(str::to_owned),
+        content_type: Some("application/json".to_owned()),
+        body: body.to_string().into_bytes(),
+        ..ApiRequest::default()
+    }
+}
+
+fn call(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str, request: &ApiRequest) -> Outcome {
+    let route = find(method, &format!("{PREFIX}{path}"))?;
+    run(core, &person(who), (route.read)(request)?, t0())
+}
+
+fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result<u16, u16> {
+    // A request that each operation can read, so that only the role decides.
+    let document = serde_json::to_value(&core.newest().document).expect("json");
+    let tag = format!("\"v{}\"", core.newest().version);
+    let body = match path {
+        "/enrolment" => json!({"registry_url": "https://r.example", "join_token": "tjt_x"}),
+        _ => json!({"document": document}),
+    };
+    let outcome = call(core, who, method, path, &request(Some(&tag), &body));
+    outcome.map(|reply| reply.status).map_err(|problem| problem.status)
+}
+
+#[test]
+fn who_may_do_what() {
+    let people = ["una", "vic", "oli", "ada"];
+    let mut matrix = String::new();
+    for route in ROUTES.iter().filter(|route| (route.method, route.path) != ("POST", "/enrolment")) {
+        let cells = people.map(|name| {
+            let mut core = with_people();
+            let who = format!("{name}@example.com");
+            ask(&mut core, &who, route.method, route.path).unwrap_or_else(|status| status).to_string()
+        });
+        matrix.push_str(&format!("{:4} {:20} {}\n", route.method, route.path, cells.join(" ")));
+    }
+    // 404: OpenClaw has not reported, no registry was joined.
+    insta::assert_snapshot!(matrix, @r"
+    GET  /status              403 200 200 200
+    GET  /policy              403 200 200 200
+    PUT  /policy              403 403 403 200
+    POST /policy/validate     403 200 200 200
+    POST /policy/diff         403 200 200 200
+    GET  /policy/effective    403 404 404 404
+    GET  /policy/versions     403 200 200 200
+    GET  /usage               403 200 200 200
+    GET  /audit               403 200 200 200
+    POST /sandbox/start       403 403 202 202
+    POST /sandbox/stop        403 403 202 202
+    POST /sandbox/restart     403 403 202 202
+    POST /sandbox/destroy     403 403 403 202
+    GET  /enrolment           403 404 404 404
+    ");
+}
+
+#[test]
+fn only_admins_join_a_registry() {
+    let core = with_people();
+    for (name, allowed) in [("una", false), ("vic", false), ("oli", false), ("ada", true)] {
+        let caller = person(&format!("{name}@example.com"));
+        assert_eq!(super::authorize_join(&core, &caller, t0()).is_ok(), allowed, "{name}");
+    }
+}
+
+#[test]
+fn strangers_and_services_may_do_nothing() {
+    for caller in [person("eve@example.com"), Caller::Service { name: "ci".to_owned() }] {
+        let mut core = with_people();
+        let problem = run(&mut core, &caller, Operation::Status, t0()).expect_err("refused");
+        assert_eq!(problem.status, 403);
+    }
+}
+
+#[test]
+fn paths_and_methods_that_do_not_exist() {
+    let status = |method: &str, path: &str| {
+        find(method, &format!("{PREFIX}{path}")).map(|_| 200).unwrap_or_else(|p| p.status)
+    };
+    assert_eq!(status("GET", "/status"), 200);
+    assert_eq!(status("HEAD", "/status"), 200);
+    assert_eq!(status("DELETE", "/status"), 405);
+    assert_eq!(status("GET", "/sandbox/start"), 405);
+    for path in ["", "/", "/statu", "/status/", "/policy/../status", "/STATUS"] {
+        assert_eq!(status("GET", path), 404, "{path}");
+    }
+    let problem = find("POST", &format!("{PREFIX}/policy")).expect_err("refused");
+    assert_eq!(problem.detail, "This path takes GET and PUT.");
+}
+
+fn put(core: &mut Core<MemoryDb>, if_match: Option<&str>, edit: impl Fn(&mut Value)) -> Outcome {
+    let mut document = serde_json::to_value(&core.newest().document).expect("json");
+    edit(&mut document);
+    let body = json!({"document": document, "note": "why"});
+    call(core, "ada@example.com", "PUT", "/policy", &request(if_match, &body))
+}
+
+#[test]
+fn a_saved_policy_has_the_next_version_and_its_tag() {
+    let mut core = with_people();
+    let reply = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"]))
+        .expect("saved");
+    assert_eq!((reply.status, reply.version), (200, Some(3)));
+    assert_eq!(reply.body["author"], json!("ada@example.com"));
+    let versions = call(&mut core, "vic@example.com", "GET", "/policy/versions", &ApiRequest::default());
+    let versions = versions.expect("versions").body;
+    assert_eq!(versions["items"].as_array().map(Vec::len), Some(3));
+    assert_eq!(versions["items"][0]["note"], json!("why"));
+}
+
+#[test]
+fn of_two_who_save_at_once_one_is_told() {
+    let mut core = with_people();
+    put(&mut core, Some("\"v2\""), |doc| doc["budgets"]["tokens_per_day"] = json!(5)).expect("saved");
+    let stale = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"]))
+        .expect_err("stale");
+    assert_eq!((stale.status, stale.current_version), (412, Some(3)));
+    assert_eq!(core.newest().document.budgets.tokens_per_day, Some(5), "nothing was overwritten");
+    let missing = put(&mut core, None, |_| {}).expect_err("missing");
+    assert_eq!(missing.status, 428);
+}
+
+#[test]
+fn a_bad_policy_is_refused_whole_with_pointers_into_the_request() {
+    let mut core = with_people();
+    let problem = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["profile"] = json!("everything"))
+        .expect_err("refused");
+    assert_eq!(problem.status, 422);
+    assert_eq!(problem.errors[0].pointer, "/document/tools/profile");
+    assert_eq!(core.newest().version, 2);
+}
+
+#[test]
+fn nobody_locks_themselves_out() {
+    let mut core = with_people();
+    let problem = put(&mut core, Some("\"v2\""), |doc| {
+        doc["access"]["operators"] = json!([{"email": "bob@example.com", "role": "admin"}]);
+    })
+    .expect_err("refused");
+    assert_eq!((problem.status, problem.slug()), (422, "invalid"));
+}
+
+#[test]
+fn bodies_that_are_not_what_an_operation_takes() {
+    let mut core = with_people();
+    let mut status = |body: &[u8], content_type: &str| {
+        let request = ApiRequest {
+            if_match: Some("\"v2\"".to_owned()),
+            content_type: Some(content_type.to_owned()),
+            body: body.to_vec(),
+            ..ApiRequest::default()
+        };
+        call(&mut core, "ada@example.com", "PUT", "/policy", &request).expect_err("refused").status
+    };
+    assert_eq!(status(b"", "application/json"), 400);
+    assert_eq!(status(b"[]", "application/json"), 422);
+    assert_eq!(status(b"{}", "text/plain"), 415);
+    assert_eq!(status(br#"{"document":{},"extra":1}"#, "application/json"), 422);
+    assert_eq!(status(br#"{"document":{},"document":{}}"#, "application/json"), 400);
+    let long = json!({"document": {}, "note": "x".repeat(501)}).to_string();
+    assert_eq!(status(long.as_bytes(), "application/json"), 422);
+}
+
+#[test]
+fn a_difference_is_against_the_newest_version() {
+    let mut core = with_people();
+    let mut document = serde_json::to_value(&core.newest().document).expect("json");
+    document["tools"]["deny"] = json!(["exec"]);
+    let body = request(None, &json!({"document": document}));
+    let diff = call(&mut core, "vic@example.com", "POST", "/policy/diff", &body).expect("diff").body;
+    assert_eq!(diff["base_version"], json!(2));
+    assert_eq!(diff["changes"].as_array().map(Vec::len), Some(1));
+    let body = request(None, &json!({"document": {"schema": 9}}));
+    let reply = call(&mut core, "vic@example.com", "POST", "/policy/validate", &body).expect("reply");
+    assert_eq!(reply.body["valid"], json!(false));
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_overlap() {
+    let mut core = with_people();
+    for _ in 0..120 {
+        call(&mut core, "oli@example.com", "POST", "/sandbox/start", &ApiRequest::default())
+            .expect("asked");
+    }
+    let mut seen = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let query = cursor.iter().map(|before| ("before".to_owned(), before.clone())).collect();
+        let request = ApiRequest { query, ..ApiRequest::default() };
+        let page = call(&mut core, "vic@example.com", "GET", "/audit", &request).expect("page").body;
+        seen.extend(page["items"].as_array().into_iter().flatten().map(|e| e["seq"].clone()));
+        match page["next"].as_str() {
+            Some(next) => cursor = Some(next.to_owned()),
+            None => break,
+        }
+    }
+    let count = seen.len() as u64;
+    let expected: Vec<Value> = (1..=count).rev().map(|seq| json!(seq)).collect();
+    assert!(count > 120);
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn outcomes_travel_between_the_parts() {
+    let problem: Outcome = Err(Problem::stale_version("v").with_current_version(3));
+    let reply: Outcome = Ok(Reply { status: 200, version: Some(3), body: json!({"a": 1}) });
+    for outcome in [problem, reply] {
+        let text = serde_json::to_string(&outcome).expect("json");
+        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("read back"), outcome);
+    }
+}

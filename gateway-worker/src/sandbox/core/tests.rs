@@ -1,0 +1,460 @@
+//! The rules over a real SQLite, driven as the shell drives them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::metering::{Dialect, Reading, Source, Usage};
+use domain::problem::Problem;
+use domain::wire::gateway::{ApplyState, SandboxPhase, StartStep};
+use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::command::{Admission, Caller, Reply};
+use crate::ports::{Answer, Row, SqlValue};
+use crate::sandbox::lifecycle::Input;
+use crate::sandbox::store::usage;
+use crate::settings::tests::settings;
+
+/// SQLite in memory, as the platform's but native.
+pub(crate) struct MemoryDb(pub(crate) rusqlite::Connection);
+
+impl MemoryDb {
+    pub(crate) fn new() -> Self {
+        Self(rusqlite::Connection::open_in_memory().expect("sqlite"))
+    }
+}
+
+impl Db for MemoryDb {
+    fn run(&self, sql: &str, values: &[SqlValue]) -> Result<Vec<Row>, StorageError> {
+        let fail = |error: rusqlite::Error| StorageError(error.to_string());
+        let mut statement = self.0.prepare(sql).map_err(fail)?;
+        let columns = statement.column_count();
+        let values = values.iter().map(|value| match value {
+            SqlValue::Null => rusqlite::types::Value::Null,
+            SqlValue::Int(value) => rusqlite::types::Value::Integer(*value),
+            SqlValue::Text(value) => rusqlite::types::Value::Text(value.clone()),
+        });
+        let rows = statement
+            .query_map(rusqlite::params_from_iter(values), |row| {
+                (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect()
+            })
+            .map_err(fail)?;
+        rows.map(|row: Result<Vec<_>, _>| {
+            let row = row.map_err(fail)?;
+            let row = row.into_iter().map(|value| match value {
+                rusqlite::types::Value::Null => SqlValue::Null,
+                rusqlite::types::Value::Integer(value) => SqlValue::Int(value),
+                rusqlite::types::Value::Text(value) => SqlValue::Text(value),
+                other => panic!("unexpected {other:?}"),
+            });
+            Ok(Row(row.collect()))
+        })
+        .collect()
+    }
+}
+
+pub(crate) fn t0() -> DateTime<Utc> {
+    "2026-11-22T10:00:00Z".parse().expect("a time")
+}
+
+pub(crate) fn core() -> Core<MemoryDb> {
+    Core::open(MemoryDb::new(), settings(), "boot".to_owned(), t0()).expect("opens")
+}
+
+fn reopen(core: Core<MemoryDb>) -> Core<MemoryDb> {
+    Core::open(core.db, core.settings, "boot2".to_owned(), t0()).expect("opens")
+}
+
+/// A core whose container has been launched; returns the credentials too.
+fn launched() -> (Core<MemoryDb>, RunCredentials) {
+    let mut core = core();
+    core.happen(Input::Start, "ada@example.com", t0()).expect("starts");
+    assert!(core.take_tasks().contains(&Task::Container(Effect::Launch { run: 1 })));
+    let credentials = core.issue_credentials(1, ([1; 32], [2; 32])).expect("issued");
+    (core, credentials)
+}
+
+fn fetch(core: &mut Core<MemoryDb>, credentials: &RunCredentials) -> ConfigBundle {
+    let reply = core.init_config(&credentials.init, t0()).expect("config");
+    serde_json::from_value(reply.body).expect("bundle")
+}
+
+fn observe(core: &mut Core<MemoryDb>, credentials: &RunCredentials, bundle: &ConfigBundle) {
+    let report = Report::Observed {
+        policy_version: bundle.policy_version,
+        config_hash: bundle.config_hash.clone(),
+        valid: true,
+        applied: true,
+        openclaw_version: "2026.9.6".to_owned(),
+        config: json!({"tools": {}}),
+    };
+    core.init_report(&credentials.init, report, t0()).expect("taken");
+}
+
+fn actions(core: &Core<MemoryDb>) -> Vec<String> {
+    let page = audit::page(&core.db, None).expect("audit");
+    page.items.into_iter().rev().map(|entry| format!("{} {}", entry.actor, entry.action)).collect()
+}
+
+fn deny_exec(core: &Core<MemoryDb>) -> Policy {
+    let mut document = core.newest.document.clone();
+    document.tools.deny = vec!["exec".parse().expect("tool")];
+    document
+}
+
+fn call<'a>(key: &'a str, model: &'a str, input: u64, output: u64) -> ModelCall<'a> {
+    ModelCall {
+        key,
+        dialect: Dialect::Openai,
+        model,
+        input_tokens: input,
+        max_output_tokens: Some(output),
+    }
+}
+
+fn limit(core: &mut Core<MemoryDb>, tokens: u64) {
+    let mut document = core.newest.document.clone();
+    document.budgets.tokens_per_day = Some(tokens);
+    core.save_policy(document, "ada@example.com", None, t0()).expect("saved");
+}
+
+fn used(input_tokens: u64, output_tokens: u64) -> Option<Reading> {
+    let usage = Usage { input_tokens, output_tokens };
+    Some(Reading { usage, source: Source::Reported })
+}
+
+fn is_admitted(admission: &Admission) -> bool {
+    matches!(admission, Admission::Admitted { .. })
+}
+
+#[test]
+fn a_new_gateway_has_a_first_policy_and_nothing_runs() {
+    let core = core();
+    assert_eq!(core.newest.version, 1);
+    assert_eq!(core.state.status().phase, SandboxPhase::Stopped);
+    assert_eq!(core.next_alarm(), None);
+    assert_eq!(actions(&core), ["gateway policy.saved"]);
+    let reopened = reopen(core);
+    assert_eq!(reopened.newest.version, 1);
+    assert_eq!(actions(&reopened).len(), 1, "opening again saves nothing again");
+}
+
+#[test]
+fn a_policy_goes_from_pending_to_applied() {
+    let (mut core, credentials) = launched();
+    assert_eq!(core.apply_state(), ApplyState::Pending);
+    let first = fetch(&mut core, &credentials);
+    assert_eq!(core.apply_state(), ApplyState::Applying);
+    observe(&mut core, &credentials, &first);
+    assert_eq!(core.apply_state(), ApplyState::Applied);
+    assert!(core.state.is_ready());
+    core.take_tasks();
+
+    let document = deny_exec(&core);
+    core.save_policy(document, "ada@example.com", Some("no commands"), t0()).expect("saved");
+    assert_eq!(core.apply_state(), ApplyState::Pending);
+    assert_eq!(core.take_tasks(), [Task::Reload, Task::Container(Effect::Announce)]);
+    let second = fetch(&mut core, &credentials);
+    assert_ne!(first.config_hash, second.config_hash);
+    observe(&mut core, &credentials, &first);
+    assert_eq!(core.apply_state(), ApplyState::Applying, "the old one is still in force");
+    observe(&mut core, &credentials, &second);
+    let status = core.policy_status();
+    assert_eq!(status.state, ApplyState::Applied);
+    assert_eq!(status.effective_version, Some(2));
+    assert_eq!(core.effective().expect("effective").version, Some(2));
+}
+
+#[test]
+fn a_refused_policy_says_why_and_the_old_one_stays_in_force() {
+    let (mut core, credentials) = launched();
+    let first = fetch(&mut core, &credentials);
+    observe(&mut core, &credentials, &first);
+    let document = deny_exec(&core);
+    core.save_policy(document, "ada@example.com", None, t0()).expect("saved");
+    let second = fetch(&mut core, &credentials);
+    let issue = ConfigIssue { path: "tools".to_owned(), message: "no".to_owned() };
+    let report = Report::Rejected {
+        policy_version: 2,
+        config_hash: second.config_hash,
+        issues: vec![issue],
+    };
+    for _ in 0..3 {
+        core.init_report(&credentials.init, report.clone(), t0()).expect("taken");
+    }
+    let status = core.policy_status();
+    assert_eq!(status.state, ApplyState::Failed);
+    assert_eq!(status.detail.as_deref(), Some("OpenClaw refused it: tools: no"));
+    assert_eq!(status.effective_version, Some(1));
+    let rejections = actions(&core).iter().filter(|a| a.ends_with("policy.rejected")).count();
+    assert_eq!(rejections, 1, "the same refusal is written down once");
+}
+
+#[test]
+fn steps_lead_to_ready_and_an_exit_takes_it_away() {
+    let (mut core, credentials) = launched();
+    for step in [StartStep::Configuring, StartStep::Openclaw, StartStep::Confirming] {
+        core.init_report(&credentials.init, Report::Step { step }, t0()).expect("taken");
+        assert_eq!(core.state.status().step, Some(step));
+    }
+    let bundle = fetch(&mut core, &credentials);
+    observe(&mut core, &credentials, &bundle);
+    assert!(core.state.is_ready());
+    let exit = Report::OpenclawExited { code: 137, log_tail: "a\nb".to_owned(), restart_in_ms: 1000 };
+    core.init_report(&credentials.init, exit, t0()).expect("taken");
+    assert!(!core.state.is_ready());
+    let page = audit::page(&core.db, None).expect("audit");
+    assert!(page.items[0].detail.ends_with("1000 ms: a b"), "{:?}", page.items[0]);
+}
+
+#[test]
+fn only_the_running_container_s_credentials_count() {
+    let (mut core, old) = launched();
+    let refused = |outcome: Result<Reply, Problem>| outcome.expect_err("refused").status;
+    for wrong in ["", "tin_", old.model.as_str(), "' or 1=1 --"] {
+        assert_eq!(refused(core.init_config(wrong, t0())), 401, "{wrong}");
+    }
+    core.happen(Input::Restart, "ada@example.com", t0()).expect("restarts");
+    let exited = Input::Exited { run: 1, code: Some(0), reason: "ended".to_owned() };
+    core.happen(exited, GATEWAY, t0()).expect("exits");
+    let new = core.issue_credentials(2, ([3; 32], [4; 32])).expect("issued");
+    assert_eq!(refused(core.init_config(&old.init, t0())), 401);
+    assert!(core.init_config(&new.init, t0()).is_ok());
+    core.happen(Input::Destroy, "ada@example.com", t0()).expect("ends");
+    let exited = Input::Exited { run: 2, code: Some(0), reason: "ended".to_owned() };
+    core.happen(exited, GATEWAY, t0()).expect("exits");
+    assert_eq!(refused(core.init_config(&new.init, t0())), 401, "nothing runs any more");
+    let noted = actions(&core).iter().filter(|a| a.ends_with("credential.refused")).count();
+    assert_eq!(noted, 1, "a flood of wrong credentials does not fill the audit");
+}
+
+#[test]
+fn a_running_container_survives_a_restart_of_the_durable_object() {
+    let (mut core, credentials) = launched();
+    let bundle = fetch(&mut core, &credentials);
+    observe(&mut core, &credentials, &bundle);
+    let mut core = reopen(core);
+    core.awake(true, t0()).expect("awake");
+    assert_eq!(core.take_tasks(), [Task::Container(Effect::Adopt { run: 1 })]);
+    assert!(core.state.is_ready());
+    assert_eq!(core.apply_state(), ApplyState::Applied);
+    assert!(core.init_config(&credentials.init, t0()).is_ok());
+}
+
+#[test]
+fn secrets_are_stored_as_hashes() {
+    let (core, credentials) = launched();
+    let rows = core.db.run("SELECT json FROM records", &[]).expect("records");
+    let text = format!("{rows:?} {:?}", core.secrets);
+    assert!(!text.contains(&credentials.init) && !text.contains(&credentials.model));
+}
+
+#[test]
+fn a_call_is_checked_reserved_and_settled() {
+    let (mut core, credentials) = launched();
+    limit(&mut core, 1_000);
+    let key = credentials.model.as_str();
+    let wrong = core.admit(&call("tmk_x", "m1", 1, 1), "a".into(), t0()).expect("answered");
+    assert_eq!(wrong, Admission::WrongKey);
+    let unknown = core.admit(&call(key, "m2", 1, 1), "a".into(), t0()).expect("answered");
+    assert_eq!(unknown, Admission::UnknownModel);
+    let first = core.admit(&call(key, "m1", 400, 500), "a".into(), t0()).expect("answered");
+    assert!(is_admitted(&first));
+    core.settle("a", used(400, 10)).expect("settled");
+    core.settle("a", used(400, 10)).expect("settling twice counts once");
+    assert_eq!(core.budget_status(t0()).expect("budget").tokens_used, 410);
+    let page = usage::page(&core.db, None).expect("usage");
+    assert_eq!((page.items[0].calls, page.items[0].input_tokens), (1, 400));
+}
+
+#[test]
+fn calls_that_arrive_together_cannot_pass_the_limit_together() {
+    let (mut core, credentials) = launched();
+    limit(&mut core, 10_000);
+    let key = credentials.model.as_str();
+    let mut admitted = Vec::new();
+    for index in 0..400 {
+        let id = format!("c{index}");
+        if is_admitted(&core.admit(&call(key, "m1", 50, 50), id.clone(), t0()).expect("answered")) {
+            admitted.push(id);
+        }
+    }
+    assert_eq!(admitted.len(), 100, "a budget worth 100 calls lets 100 through");
+    for id in &admitted {
+        core.settle(id, used(50, 50)).expect("settled");
+    }
+    let refusal = core.admit(&call(key, "m1", 1, 1), "z".into(), t0()).expect("answered");
+    let Admission::Refused { message, retry_after_seconds } = refusal else { panic!("admitted") };
+    assert!(message.starts_with("Daily budget exhausted"), "{message}");
+    assert_eq!(retry_after_seconds, 14 * 3600);
+    let lower = message.to_lowercase();
+    assert!(!["rpm", "tpm", "per minute"].iter().any(|word| lower.contains(word)), "{message}");
+}
+
+#[test]
+fn a_call_that_never_settles_is_charged_in_full_and_frees_its_reservation() {
+    let (mut core, credentials) = launched();
+    limit(&mut core, 100);
+    let key = credentials.model.as_str();
+    core.admit(&call(key, "m1", 60, 50), "lost".into(), t0()).expect("answered");
+    let later = t0() + TimeDelta::minutes(31);
+    core.tick(later).expect("ticks");
+    assert_eq!(core.budget_status(later).expect("budget").tokens_used, 110);
+    core.settle("lost", used(1, 1)).expect("settled");
+    assert_eq!(core.budget_status(later).expect("budget").tokens_used, 110);
+}
+
+#[test]
+fn a_new_day_starts_at_nothing_and_a_late_settlement_counts_for_its_own_day() {
+    let (mut core, credentials) = launched();
+    limit(&mut core, 100);
+    let key = credentials.model.as_str();
+    let evening = "2026-11-22T23:59:59Z".parse().expect("a time");
+    let morning = "2026-11-23T00:00:00Z".parse().expect("a time");
+    core.admit(&call(key, "m1", 50, 50), "a".into(), evening).expect("answered");
+    assert!(!is_admitted(&core.admit(&call(key, "m1", 1, 1), "b".into(), evening).expect("answered")));
+    assert!(is_admitted(&core.admit(&call(key, "m1", 1, 1), "b".into(), morning).expect("answered")));
+    core.settle("a", used(50, 50)).expect("settled");
+    assert_eq!(core.budget_status(morning).expect("budget").tokens_used, 0);
+    assert_eq!(core.budget_status(evening).expect("budget").tokens_used, 100);
+}
+
+fn enrolled() -> Value {
+    json!({
+        "gateway_id": "gw_01jd0000000000000000000000", "credential": "tgc_secret",
+        "heartbeat_interval_seconds": 15, "issuer": "https://registry.example.com",
+        "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": "AA"}]},
+    })
+}
+
+fn join(core: &mut Core<MemoryDb>, answer: Result<Answer, String>) -> Result<(), Problem> {
+    let join = serde_json::from_value(json!({
+        "registry_url": "https://registry.example.com/", "join_token": "tjt_x",
+    }));
+    let joining = core.begin_join(&join.expect("body"))?;
+    assert_eq!(joining.url, "https://registry.example.com/api/v1/enroll");
+    let ada = Principal { subject: "ada@example.com".to_owned(), role: domain::access::Role::Admin };
+    core.finish_join(&joining, answer, &ada, t0()).map(drop)
+}
+
+fn answer(status: u16, body: Value) -> Result<Answer, String> {
+    Ok(Answer { status, body })
+}
+
+#[test]
+fn joining_a_registry_starts_the_heartbeat() {
+    let mut core = core();
+    assert_eq!(core.enrolment().expect_err("none").status, 404);
+    assert!(core.begin_beat(t0()).expect("beat").is_none());
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    let shown = serde_json::to_string(&core.enrolment().expect("enrolment")).expect("json");
+    assert!(!shown.contains("tgc_secret"));
+    let beat = core.begin_beat(t0()).expect("beat").expect("due");
+    assert!(beat.url.ends_with("/api/v1/gateways/gw_01jd0000000000000000000000/heartbeat"));
+    assert_eq!((&beat.body["sequence"], &beat.body["boot_id"]), (&json!(1), &json!("boot")));
+    assert!(core.begin_beat(t0()).expect("beat").is_none(), "one at a time");
+    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0()).expect("done");
+    assert_eq!(core.next_alarm(), Some(t0() + TimeDelta::seconds(20)));
+    assert!(core.enrolment().expect("enrolment").last_error.is_none());
+}
+
+#[test]
+fn a_registry_that_is_down_is_tried_less_and_less() {
+    let mut core = core();
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    let mut now = t0();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        core.begin_beat(now).expect("beat").expect("due");
+        core.beat_done(Err("no answer".to_owned()), 0, now).expect("done");
+        core.hurry(now);
+        let due = core.next_alarm().expect("due");
+        waits.push((due - now).num_seconds());
+        now = due;
+    }
+    assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600, 600]);
+    assert_eq!(core.enrolment().expect("enrolment").last_error.as_deref(), Some("no answer"));
+    core.begin_beat(now).expect("beat").expect("due");
+    core.beat_done(Err("no answer".to_owned()), 255, now).expect("done");
+    assert_eq!((core.next_alarm().expect("due") - now).num_seconds(), 750, "spread out");
+}
+
+#[test]
+fn what_happens_during_a_heartbeat_is_told_right_after_it() {
+    let mut core = core();
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    core.begin_beat(t0()).expect("beat").expect("due");
+    core.hurry(t0());
+    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0()).expect("done");
+    assert!(core.begin_beat(t0()).expect("beat").is_some());
+}
+
+#[test]
+fn a_registry_s_refusal_is_told_in_its_words() {
+    let mut core = core();
+    let gone = serde_json::to_value(Problem::gone("The join token was used.")).expect("json");
+    let problem = join(&mut core, answer(410, gone)).expect_err("refused");
+    assert_eq!((problem.status, problem.detail.as_str()), (409, "The registry refused: The join token was used."));
+    for odd in [answer(200, json!({})), answer(200, Value::Null), answer(500, Value::Null), Err("reset".into())] {
+        assert_eq!(join(&mut core, odd).expect_err("refused").status, 502);
+    }
+    let mut no_keys = enrolled();
+    no_keys["jwks"]["keys"] = json!([]);
+    assert_eq!(join(&mut core, answer(201, no_keys)).expect_err("refused").status, 502);
+    assert!(core.enrolment().is_err());
+}
+
+#[test]
+fn a_registry_s_token_names_a_person_of_the_policy() {
+    use domain::access::ed25519::TokenKey;
+    let key = TokenKey::from_seed("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8").expect("seed");
+    let mut core = core();
+    let mint = |subject: &str, audience: &str, now: i64| Caller::Registry {
+        token: key.mint("https://registry.example.com", audience, subject, "j", now),
+    };
+    let id = "gw_01jd0000000000000000000000";
+    let now = t0().timestamp();
+    let status = |core: &Core<MemoryDb>, caller: &Caller| {
+        core.principal(caller, t0()).map(|who| who.subject).map_err(|problem| problem.status)
+    };
+    assert_eq!(status(&core, &mint("ada@example.com", id, now)), Err(401), "not enrolled");
+    let mut body = enrolled();
+    body["jwks"]["keys"] = json!([key.public()]);
+    join(&mut core, answer(201, body)).expect("joins");
+    assert_eq!(status(&core, &mint("Ada@example.com", id, now)), Ok("ada@example.com".to_owned()));
+    assert_eq!(status(&core, &mint("eve@example.com", id, now)), Err(403));
+    assert_eq!(status(&core, &mint("ada@example.com", "gw_other", now)), Err(401));
+    assert_eq!(status(&core, &mint("ada@example.com", id, now - 3600)), Err(401));
+    let service = Caller::Service { name: "ci".to_owned() };
+    assert_eq!(status(&core, &service), Err(403));
+}
+
+#[test]
+fn tracking_json_format_unchanged() {
+    let (mut core, credentials) = launched();
+    let mut bundle = fetch(&mut core, &credentials);
+    bundle.config_hash = "00ff".to_owned();
+    observe(&mut core, &credentials, &bundle);
+    core.tracking.acknowledged = None;
+    insta::assert_json_snapshot!(core.tracking, @r#"
+    {
+      "acknowledged": null,
+      "observed": {
+        "at": "2026-11-22T10:00:00Z",
+        "version": 1,
+        "hash": "00ff",
+        "valid": true,
+        "applied": true,
+        "config": {
+          "tools": {}
+        }
+      },
+      "confirmed": {
+        "at": "2026-11-22T10:00:00Z",
+        "version": 1,
+        "hash": "00ff"
+      },
+      "rejected": null,
+      "openclaw_version": "2026.9.6"
+    }
+    "#);
+}
