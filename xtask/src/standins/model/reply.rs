@@ -197,7 +197,7 @@ mod tests {
                 output: 2
             }
         );
-        let told = conversation("/usage 7 9");
+        let told = conversation("/tokens 7 9");
         assert_eq!(
             reply(&told).usage,
             Usage {

@@ -6,8 +6,11 @@
 //! | `/say TEXT` | answers TEXT, up to the end of the line |
 //! | `/fail STATUS` | answers with that HTTP status and the provider's error shape |
 //! | `/slow MS` (or `200ms`) | waits that long before each piece of a stream |
-//! | `/usage INPUT OUTPUT` | reports these token counts |
+//! | `/tokens INPUT OUTPUT` | reports these token counts |
 //! | `/cut` | breaks a stream off before its end, without usage |
+//!
+//! OpenClaw has commands of its own that start with a slash (`/usage`, `/exec` …) and
+//! never shows them to the model, so no directive may be called like one of them.
 //!
 //! A directive stands at the start of the message or after white space. What is
 //! not a directive is left alone; a directive that cannot be read is answered
@@ -76,11 +79,11 @@ impl Script {
                 Ok(pause @ 0..=MAX_SLOW_MS) => self.slow_ms = pause,
                 _ => self.wrong("/slow takes milliseconds up to 10000, as in /slow 200ms"),
             },
-            "usage" => {
+            "tokens" => {
                 let mut counts = line.split_whitespace().map(str::parse);
                 match (counts.next(), counts.next()) {
                     (Some(Ok(input)), Some(Ok(output))) => self.usage = Some((input, output)),
-                    _ => self.wrong("/usage takes two counts, as in /usage 1000 50"),
+                    _ => self.wrong("/tokens takes two counts, as in /tokens 1000 50"),
                 }
             }
             _ => self.cut = true,
@@ -121,7 +124,7 @@ impl Script {
 
 /// The next directive's word and what follows it.
 fn next_directive(text: &str) -> Option<(&'static str, &str)> {
-    const WORDS: [&str; 6] = ["tool", "say", "fail", "slow", "usage", "cut"];
+    const WORDS: [&str; 6] = ["tool", "say", "fail", "slow", "tokens", "cut"];
     let mut from = 0;
     while let Some(found) = text.get(from..)?.find('/') {
         let at = from + found;
@@ -183,7 +186,7 @@ mod tests {
     #[test]
     fn directives_combine() {
         let script = Script::read(
-            "/slow 20ms /tool a {} /tool b{\"x\":1}\n/usage 10 5\n/cut\n/say bye /now \nmore",
+            "/slow 20ms /tool a {} /tool b{\"x\":1}\n/tokens 10 5\n/cut\n/say bye /now \nmore",
         );
         assert_eq!(script.slow_ms, 20);
         let names: Vec<_> = script.tools.iter().map(|tool| tool.name.as_str()).collect();
@@ -201,7 +204,7 @@ mod tests {
             "/tool exec [1]",
             "/fail 200",
             "/slow x",
-            "/usage 1",
+            "/tokens 1",
         ] {
             assert!(Script::read(bad).mistake.is_some(), "{bad}");
         }
