@@ -132,12 +132,13 @@ fn read_openai(value: &Value, reported: &mut Reported) {
 }
 
 fn read_anthropic(value: &Value, reported: &mut Reported) {
-    let (usage, last) = match value["type"].as_str() {
-        Some("message_start") => (&value["message"]["usage"], false),
-        Some("message_delta") => (&value["usage"], true),
-        Some("message") => (&value["usage"], true),
-        _ => (&Value::Null, false),
+    let kind = value["type"].as_str();
+    let usage = match kind {
+        Some("message_start") => value.pointer("/message/usage").unwrap_or(&Value::Null),
+        Some("message_delta" | "message") => &value["usage"],
+        _ => &Value::Null,
     };
+    let last = kind != Some("message_start");
     let text = text_bytes(&value["delta"])
         + text_bytes(&value["content_block"])
         + text_bytes(&value["content"]);

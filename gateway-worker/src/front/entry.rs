@@ -54,26 +54,39 @@ fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// A path as a lenient server might read it: decoded, in lower case, with single slashes.
+/// A path as a lenient server might read it: decoded, in lower case, without
+/// parameters, control characters, empty and dot segments.
 fn plain(path: &str) -> String {
-    let mut plain = String::with_capacity(path.len());
+    let decoded = decoded(path);
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in decoded.split('/') {
+        let segment = segment.split(';').next().unwrap_or_default();
+        match segment.trim_matches(|c: char| c.is_control() || c.is_whitespace()) {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
+}
+
+fn decoded(path: &str) -> String {
+    let mut decoded = String::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let decoded = match (byte, after) {
+        let escaped = match (byte, after) {
             (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
             _ => None,
         };
-        let (byte, after) = match decoded {
+        let (byte, after) = match escaped {
             Some(byte) => (byte, after.get(2..).unwrap_or_default()),
             None => (byte, after),
         };
         let byte = if byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() };
-        if !(byte == b'/' && plain.ends_with('/')) {
-            plain.push(char::from(byte));
-        }
+        decoded.push(char::from(byte));
         rest = after;
     }
-    plain
+    decoded
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -114,6 +127,13 @@ mod tests {
             "/api\\v1\\admin\\rpc",
             "/tools/invoke",
             "/%74ools/invoke",
+            "/tools//invoke",
+            "/api/v1/admin/rpc;x=1",
+            "/api/v1/admin;x/rpc",
+            "/api/v1/admin/rpc%20",
+            "/api/v1/admin/rpc%00",
+            "/api/v1/admin/%2e/rpc",
+            "/x/..%2fapi/v1/admin/rpc",
         ] {
             assert_eq!(to(path), Err(404), "{path}");
         }

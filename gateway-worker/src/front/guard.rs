@@ -26,7 +26,7 @@ impl Claim<'_> {
     fn is_safe(&self) -> bool {
         matches!(self.method, "GET" | "HEAD" | "OPTIONS") && !self.upgrade
     }
-    fn from_browser(&self) -> bool {
+    fn is_from_browser(&self) -> bool {
         self.origin.is_some() || self.fetch_site.is_some()
     }
 }
@@ -39,7 +39,7 @@ pub fn governance(claim: Claim<'_>, credential: &Credential) -> Result<(), Probl
     let ambient = match credential {
         Credential::Bearer(_) => false,
         // Access adds it for scripts too; those send neither of the browser's headers.
-        Credential::AccessHeader(_) => claim.from_browser(),
+        Credential::AccessHeader(_) => claim.is_from_browser(),
         Credential::AccessCookie(_) => true,
     };
     if claim.is_safe() || !ambient {

@@ -110,13 +110,13 @@ pub fn run<D: Db>(
         Operation::Status => status::run(core, &who, now),
         Operation::GetPolicy => policy_get::run(core, &who),
         Operation::PutPolicy { if_match, document, note } => {
-            policy_put::run(core, &who, if_match, document, note, now)
+            policy_put::run(core, &who, if_match, document, note.as_deref(), now)
         }
         Operation::ValidatePolicy { document } => policy_validate::run(&who, document),
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),
-        Operation::Usage { before } => usage::run(core, &who, before),
+        Operation::Usage { before } => usage::run(core, &who, before.as_deref()),
         Operation::Audit { before } => audit::run(core, &who, before),
         Operation::Sandbox { action } => sandbox_action::run(core, &who, action, now),
         Operation::GetEnrolment => enrolment_get::run(core, &who),

@@ -35,7 +35,7 @@ pub(super) fn run<D: Db>(
     who: &Principal,
     if_match: u64,
     document: Value,
-    note: Option<String>,
+    note: Option<&str>,
     now: DateTime<Utc>,
 ) -> Outcome {
     who.require(Role::Admin)?;
@@ -52,7 +52,7 @@ pub(super) fn run<D: Db>(
         let detail = "must keep you as an admin; another admin can remove you";
         return Err(Problem::fields(vec![FieldError::new("/document/access/operators", detail)]));
     }
-    let saved = core.save_policy(document, &who.subject, note.as_deref(), now)?;
+    let saved = core.save_policy(document, &who.subject, note, now)?;
     Ok(Reply::ok(saved)?.tagged(saved.version))
 }
 

@@ -18,9 +18,9 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
 }
 
 /// A page, for viewers and above.
-pub(super) fn run<D: Db>(core: &Core<D>, who: &Principal, before: Option<String>) -> Outcome {
+pub(super) fn run<D: Db>(core: &Core<D>, who: &Principal, before: Option<&str>) -> Outcome {
     who.require(Role::Viewer)?;
-    Reply::ok(&usage::page(core.db(), day(before.as_deref())?)?)
+    Reply::ok(&usage::page(core.db(), day(before)?)?)
 }
 
 fn day(text: Option<&str>) -> Result<Option<NaiveDate>, Problem> {
