@@ -158,7 +158,8 @@ impl Container {
     /// changes with every run. `None` for a sidecar.
     pub(crate) fn data_key(&self) -> Option<&str> {
         self.image.as_ref()?;
-        let session = self.request.labels.as_ref()?.get(SESSION_LABEL);
+        let labels = self.request.labels.as_ref();
+        let session = labels.and_then(|labels| labels.get(SESSION_LABEL));
         let stable = session.and_then(|session| {
             self.name
                 .strip_prefix("workerd-")?
@@ -396,6 +397,7 @@ mod tests {
             expected
         );
         assert_eq!(key("gw-Sandbox-ab12", Some("5e55")), expected);
+        assert_eq!(key("gw-Sandbox-ab12", None), expected);
     }
 
     #[test]

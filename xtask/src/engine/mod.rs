@@ -44,6 +44,9 @@ pub use spec::{Bind, Isolation};
 use process::Helpers;
 use registry::Registry;
 
+/// How long helpers may take to end once the engine has let go of them.
+const HELPERS_END: Duration = Duration::from_secs(5);
+
 /// What an engine needs to know.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -144,13 +147,11 @@ impl Engine {
         let lock = lock(&config.state_dir)?;
         clear_instances(&config.state_dir)?;
 
-        let helpers = Helpers {
-            program: config
-                .helper
-                .clone()
-                .unwrap_or_else(|| "/proc/self/exe".into()),
-            marker: config.state_dir.clone().into_os_string(),
-        };
+        let program = config.helper.clone();
+        let helpers = Helpers::new(
+            program.unwrap_or_else(|| "/proc/self/exe".into()),
+            config.state_dir.clone().into_os_string(),
+        );
         let (isolation, warnings) = probe::choose(&config, &helpers).await?;
 
         let listener = listen(&config.socket)?;
@@ -192,6 +193,12 @@ impl Engine {
         // Only tells whether it was aborted, which it was.
         let _ = self.server.await;
         self.registry.shutdown(grace).await;
+        let ended = self.registry.helpers.all_ended();
+        if tokio::time::timeout(HELPERS_END, ended).await.is_err() {
+            for leak in leaks(&self.registry.config.state_dir) {
+                eprintln!("engine: {leak}");
+            }
+        }
         let _ = std::fs::remove_file(&self.registry.config.socket);
     }
 }

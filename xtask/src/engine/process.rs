@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::process::Command;
+use tokio::sync::watch;
 
 use super::control::{self, Control};
 use super::internal::{HELPER, SUBCOMMAND};
@@ -20,9 +21,11 @@ const KILLED: i32 = 137;
 #[derive(Debug, Clone)]
 pub(crate) struct Helpers {
     /// The xtask binary.
-    pub program: PathBuf,
+    program: PathBuf,
     /// Shown in the helpers' command lines, to tell engines apart.
-    pub marker: OsString,
+    marker: OsString,
+    /// How many have not ended yet.
+    alive: watch::Sender<usize>,
 }
 
 /// Why a program did not start.
@@ -44,6 +47,21 @@ impl From<Error> for StartError {
 }
 
 impl Helpers {
+    pub(crate) fn new(program: PathBuf, marker: OsString) -> Self {
+        Self {
+            program,
+            marker,
+            alive: watch::Sender::new(0),
+        }
+    }
+
+    /// Waits until every helper that was let go of has ended.
+    pub(crate) async fn all_ended(&self) {
+        let mut alive = self.alive.subscribe();
+        // INVARIANT: the sender lives in self, so this cannot fail.
+        let _ = alive.wait_for(|alive| *alive == 0).await;
+    }
+
     /// Starts a helper and gives it its task. Its pidfd comes back too.
     pub(crate) async fn start(
         &self,
@@ -70,7 +88,14 @@ impl Helpers {
             .ok_or_else(|| Error::other("it ended at once"))?;
         // INVARIANT: not reaped yet, so the number still means this process.
         let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
-        tokio::spawn(async move { child.wait().await });
+        self.alive.send_modify(|alive| *alive += 1);
+        let alive = self.alive.clone();
+        tokio::spawn(async move {
+            // Without it the process would stay a zombie; how it ended is
+            // told over the control socket.
+            let _ = child.wait().await;
+            alive.send_modify(|alive| *alive -= 1);
+        });
         let control = Control::new(ours)?;
         control.send(task, descriptors).await?;
         Ok((control, pidfd))
