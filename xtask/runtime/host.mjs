@@ -94,6 +94,9 @@ function workerOptions(base, configured, spec, secrets) {
       options.serviceBindings[binding] = { ...target, name };
     }
   }
+  if (spec.direct_port) {
+    options.unsafeDirectSockets = [{ host: "127.0.0.1", port: spec.direct_port }];
+  }
   if (spec.assets_dir) {
     if (!options.assets) throw new Error(`${spec.config} declares no [assets]`);
     options.assets = { ...options.assets, directory: spec.assets_dir };
@@ -153,14 +156,20 @@ async function main() {
     }
   }
 
-  const config = wrangler.unstable_readConfig({ config: spec.config, env: spec.env ?? undefined });
-  const { workerOptions: base } = wrangler.unstable_getMiniflareWorkerOptions(
-    config,
-    spec.env ?? undefined,
-    { overrides: { assets: { directory: spec.assets_dir }, enableContainers: false } },
-  );
+  /** The config of a Worker, and what Miniflare is told of it. */
+  const read = (spec, secrets) => {
+    const env = spec.env ?? undefined;
+    const config = wrangler.unstable_readConfig({ config: spec.config, env });
+    const { workerOptions: base } = wrangler.unstable_getMiniflareWorkerOptions(config, env, {
+      overrides: { assets: { directory: spec.assets_dir }, enableContainers: false },
+    });
+    return { config, options: workerOptions(base, config.name, spec, secrets) };
+  };
+
   const secrets = await secretsLine;
   if (ending) return;
+  const { config, options } = read(spec, secrets);
+  const beside = (spec.beside ?? []).map((other) => read(other, {}).options);
   miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -177,7 +186,7 @@ async function main() {
           containerEgressInterceptorImage: spec.container.egress_image,
         },
       },
-      workers: [workerOptions(base, config.name, spec, secrets)],
+      workers: [options, ...beside],
     }),
   );
   const url = await miniflare.ready;

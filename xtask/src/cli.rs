@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::checkout::Checkout;
 use crate::ui::Progress;
-use crate::{build, checks, dev, test, tools};
+use crate::{bench, build, checks, dev, test, tools};
 
 /// Sets up, builds, checks, tests and runs tedix-claw.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ enum Command {
     Token(dev::TokenArgs),
     /// Formatting, clippy on host and wasm32, dependencies, file sizes.
     Check,
+    /// Measure what the gateway costs.
+    Bench(bench::BenchArgs),
     /// Set up, check, build, then every test.
     Test(test::TestArgs),
 }
@@ -65,6 +67,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             let tools = tools::ensure(&checkout, &progress)?;
             checks::all(&tools, &progress)
         }
+        Command::Bench(args) => bench::run(&checkout, &args, &progress),
         Command::Test(args) => test::run(&checkout, &args, &progress),
     }
 }

@@ -1,6 +1,7 @@
 //! What `cargo xtask` is made of. A library, so that the end-to-end tests can
 //! use the same set-up, engine and stand-ins as `cargo xtask dev`.
 
+pub mod bench;
 pub mod build;
 pub mod checkout;
 pub mod checks;

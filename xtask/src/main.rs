@@ -1,7 +1,8 @@
-//! cargo xtask dev | test | check | build: everything a developer runs.
+//! cargo xtask dev | test | bench | check | build: everything a developer runs.
 
 use std::process::ExitCode;
 
+use xtask::bench;
 use xtask::engine::internal;
 
 fn main() -> ExitCode {
@@ -12,6 +13,13 @@ fn main() -> ExitCode {
         .is_some()
     {
         return internal::main(arguments);
+    }
+    // In a container, where there is no checkout.
+    if arguments
+        .next_if(|first| first == bench::UPSTREAM)
+        .is_some()
+    {
+        return bench::upstream(arguments);
     }
     xtask::cli::main()
 }

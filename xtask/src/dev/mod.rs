@@ -5,7 +5,7 @@ mod api;
 mod args;
 mod bring_up;
 mod engine;
-mod host;
+pub(crate) mod host;
 mod issuer;
 mod layout;
 mod models;

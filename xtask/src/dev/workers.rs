@@ -105,6 +105,8 @@ impl Workers<'_> {
                 assets_dir: None,
                 container: None,
                 port,
+                direct_port: None,
+                beside: Vec::new(),
                 persist_dir: self.state.data(name),
                 tmp_dir: run.join(format!("{name}-tmp")),
             },

@@ -28,6 +28,13 @@ pub(crate) struct HostSpec {
     pub(crate) container: Option<ContainerSpec>,
     /// Port on 127.0.0.1.
     pub(crate) port: u16,
+    /// One more port, on which workerd hands requests to this Worker itself,
+    /// past what Miniflare puts in front.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) direct_port: Option<u16>,
+    /// More Workers in the same workerd, each on its `direct_port`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) beside: Vec<HostSpec>,
     /// Where D1, Durable Objects and R2 keep their data.
     pub(crate) persist_dir: PathBuf,
     /// Where Miniflare keeps what it does not need again.

@@ -1,0 +1,37 @@
+//! `cargo xtask bench`: what the gateway costs. docs/bench.md says how to read it.
+
+mod load;
+mod proxy;
+mod report;
+mod scene;
+mod upstream;
+
+use clap::{Args, Subcommand};
+
+use crate::checkout::Checkout;
+use crate::ui::Progress;
+
+pub use upstream::{SUBCOMMAND as UPSTREAM, main as upstream};
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Requests through the gateway's front door against a bare pass-through Worker in the same workerd.
+    Proxy(proxy::ProxyArgs),
+}
+
+/// Measures.
+///
+/// # Errors
+/// When something does not start, or an answer is not the one expected.
+pub fn run(checkout: &Checkout, args: &BenchArgs, progress: &Progress) -> anyhow::Result<()> {
+    match &args.what {
+        What::Proxy(args) => proxy::run(checkout, args, progress),
+    }
+}
