@@ -215,6 +215,9 @@ impl Launcher {
             .env("OPENCLAW_NO_RESPAWN", "1")
             .env("DO_NOT_TRACK", "1")
             .env("NODE_COMPILE_CACHE", &settings.compile_cache)
+            // Or OpenClaw starts itself a second time to move its cache: a process
+            // more, and exit codes and signals would go through it.
+            .env("OPENCLAW_PACKAGED_COMPILE_CACHE_RESPAWNED", "1")
             .env(MODEL_KEY_ENV, settings.model_key.expose());
         self.separation.apply(&mut command);
         command

@@ -268,22 +268,22 @@ impl Supervisor {
             self.restarts.reset();
         }
         self.failed_starts += 1;
-        let tail = run.tail();
-        let before = confirming.or_else(|| {
-            let hopeless = code == EXIT_CONFIG || self.failed_starts >= FAILED_STARTS;
-            hopeless
-                .then(|| self.last_good_other_than_installed())
-                .flatten()
-        });
-        if let Some(before) = before {
-            let message = format!("OpenClaw ended with {code} when it ran with it");
-            self.refuse_installed(vec![ConfigIssue {
-                path: String::new(),
-                message,
-            }]);
+        if let Some(before) = confirming {
+            self.refuse_installed(vec![ended_with(code)]);
             self.install(before);
+        } else if code == EXIT_CONFIG {
+            let issues = self.launcher.validate(self.file.path()).err();
+            if !self.refuse_start(issues.unwrap_or_else(|| vec![ended_with(code)])) {
+                // Nothing to start with until another configuration comes.
+                self.installed = None;
+                return;
+            }
+        } else if self.failed_starts >= FAILED_STARTS
+            && self.last_good_other_than_installed().is_some()
+        {
+            self.refuse_start(vec![ended_with(code)]);
         }
-        self.restart_later(code, tail);
+        self.restart_later(code, run.tail());
     }
 
     fn restart_later(&mut self, code: i32, log_tail: String) {
@@ -328,5 +328,13 @@ impl Supervisor {
             ended(Duration::from_secs(1));
         }
         self.processes.kill_orphans();
+    }
+}
+
+fn ended_with(code: i32) -> ConfigIssue {
+    let message = format!("OpenClaw ended with {code} when it ran with it");
+    ConfigIssue {
+        path: String::new(),
+        message,
     }
 }

@@ -151,10 +151,27 @@ fn what_openclaw_refuses_is_reported_and_never_put_in_place() {
 
 #[test]
 fn an_answer_that_cannot_be_read_is_a_refusal() {
-    let mut lab = Lab::new(&json!({ "validate": "garbage" }));
+    let mut lab = Lab::new(&json!({}));
     lab.start();
-    lab.report(0, "the refusal", rejects(1));
-    assert!(!lab.config_file().exists());
+    let (seen, _) = lab.applied(0, 1);
+    lab.governance
+        .want(lab.bundle(2, &json!({ "validate": "garbage" })));
+    let (at, _) = lab.report(seen, "the refusal", rejects(2));
+    lab.applied(at, 1);
+}
+
+#[test]
+fn a_first_configuration_that_openclaw_refuses_waits_for_a_better_one() {
+    let mut lab = Lab::new(&json!({ "start": "exit78", "validate": "refuse" }));
+    lab.start();
+    let (seen, rejected) = lab.report(0, "the refusal", rejects(1));
+    let Report::Rejected { issues, .. } = rejected else {
+        panic!()
+    };
+    assert_eq!(issues[0].path, "tools");
+    lab.governance.want(lab.bundle(2, &json!({})));
+    lab.signal(Signal::HUP);
+    lab.applied(seen, 2);
 }
 
 #[test]
@@ -298,13 +315,18 @@ fn governance_that_does_not_answer_yet_is_asked_again() {
 #[test]
 fn a_known_configuration_is_not_validated_again() {
     let mut lab = Lab::new(&json!({}));
-    for _ in 0..2 {
-        let seen = lab.governance.reports().len();
-        lab.start();
-        lab.applied(seen, 1);
-        assert_eq!(lab.stop(), Some(0));
+    lab.start();
+    let (mut seen, _) = lab.applied(0, 1);
+    for version in [2, 1, 2] {
+        lab.governance.want(lab.bundle(version, &json!({})));
+        lab.signal(Signal::HUP);
+        (seen, _) = lab.applied(seen, version);
     }
-    assert_eq!(lab.notes().matches("validate").count(), 1);
+    assert_eq!(
+        lab.notes().matches("validate").count(),
+        1,
+        "version 2, once"
+    );
 }
 
 #[test]

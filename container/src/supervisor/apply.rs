@@ -41,15 +41,12 @@ impl Supervisor {
             }
             return;
         }
-        if let Err(issues) = self.validate(&bundle) {
+        // Where nothing runs yet, OpenClaw's own look at its start is enough, and
+        // seconds sooner.
+        if !matches!(self.phase, Phase::Unconfigured)
+            && let Err(issues) = self.validate(&bundle)
+        {
             self.refuse(&bundle, issues);
-            if self.installed.is_none()
-                && let Some(good) = self.store.last_good()
-            {
-                log::line("starting with the last configuration that worked");
-                self.install(good);
-                self.start();
-            }
             return;
         }
         self.rejected = None;
@@ -136,6 +133,14 @@ impl Supervisor {
         });
     }
 
+    /// OpenClaw refused to start with what is in place: reports why, and puts the
+    /// last good configuration there; whether there was one.
+    pub(super) fn refuse_start(&mut self, issues: Vec<ConfigIssue>) -> bool {
+        let good = self.last_good_other_than_installed();
+        self.refuse_installed(issues);
+        good.is_some_and(|good| self.install(good))
+    }
+
     pub(super) fn refuse_installed(&mut self, issues: Vec<ConfigIssue>) {
         if let Some(bundle) = self.installed.clone() {
             self.refuse(&bundle, issues);
@@ -155,6 +160,8 @@ impl Supervisor {
             Some(state) if state.is_in_force(&bundle.config) => {
                 self.failed_starts = 0;
                 self.store.set_last_good(&bundle);
+                self.store
+                    .set_valid(&bundle.config_hash, &self.launcher.package_version());
                 self.settle(Some(&state));
             }
             Some(state) if !state.valid && state.is_about(&bundle.config) => {
