@@ -169,7 +169,12 @@ impl Api {
     }
 
     /// Runs a program to its end: exit code, standard output, error output.
-    pub(crate) async fn exec(&self, name: &str, request: Value, stdin: &[u8]) -> (i64, String, String) {
+    pub(crate) async fn exec(
+        &self,
+        name: &str,
+        request: Value,
+        stdin: &[u8],
+    ) -> (i64, String, String) {
         let mut request = request;
         for stream in ["AttachStdin", "AttachStdout", "AttachStderr"] {
             request[stream] = true.into();
