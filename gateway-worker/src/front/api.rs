@@ -26,7 +26,7 @@ pub async fn health(
         "GET" | "HEAD" => sandbox.ask(&Command::Health).await,
         _ => Err(Problem::method_not_allowed("This path takes GET.")),
     };
-    finish(outcome, origin.as_deref(), settings, "")
+    finish(outcome, origin.as_deref(), settings)
 }
 
 /// Serves an operation.
@@ -45,7 +45,7 @@ pub async fn serve(
         return with_headers(response, &cors::headers(origin.as_deref(), admin(settings), true));
     }
     let outcome = operate(request, url, sandbox, settings).await;
-    finish(outcome, origin.as_deref(), settings, url.path())
+    finish(outcome, origin.as_deref(), settings)
 }
 
 async fn operate(
@@ -80,7 +80,6 @@ fn finish(
     outcome: Outcome,
     origin: Option<&str>,
     settings: &Settings,
-    path: &str,
 ) -> Result<Response> {
     let response = match outcome {
         Ok(Reply { status, version, body }) => {
@@ -93,7 +92,8 @@ fn finish(
             }
         }
         Err(problem) if problem.status == 401 => {
-            edge::reply::problem(&problem.with_sign_in(identity::sign_in_url(settings, path)))?
+            // The path asked for is for programs; a person comes back to the gateway's page.
+            edge::reply::problem(&problem.with_sign_in(identity::sign_in_url(settings, "/")))?
         }
         Err(problem) => edge::reply::problem(&problem)?,
     };

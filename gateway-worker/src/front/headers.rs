@@ -61,6 +61,16 @@ pub fn added(
     headers
 }
 
+/// Where a redirect of OpenClaw's really leads. It is spoken to in plain HTTP,
+/// so an absolute redirect to itself names that scheme; none when it may stay.
+#[must_use]
+pub fn public_location(location: &str, own_origin: &str) -> Option<String> {
+    let (scheme, host) = own_origin.split_once("://")?;
+    let rest = location.strip_prefix("http://")?.strip_prefix(host)?;
+    let whole = rest.is_empty() || rest.starts_with(['/', '?', '#']);
+    (scheme == "https" && whole).then(|| format!("{own_origin}{rest}"))
+}
+
 /// The client's address; OpenClaw refuses a loopback or missing one.
 fn client_address(client: Option<&str>) -> String {
     client
@@ -120,6 +130,17 @@ mod tests {
                 ("origin", "https://own.example".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn redirects_to_itself_keep_the_public_scheme() {
+        let own = "https://company.example.com";
+        let to = |location: &str| public_location(location, own);
+        assert_eq!(to("http://company.example.com/chat?x").as_deref(), Some("https://company.example.com/chat?x"));
+        for location in ["/chat", "https://company.example.com/", "http://company.example.com.evil.example/", "http://other.example/"] {
+            assert_eq!(to(location), None, "{location}");
+        }
+        assert_eq!(public_location("http://localhost:8701/", "http://localhost:8701"), None);
     }
 
     #[test]

@@ -71,7 +71,16 @@ async fn pass(
     let onward = raw::with_url(request, &target)?;
     set_headers(&onward.headers(), who, settings)?;
     match container.fetch(&onward).await {
-        Ok(response) => Ok(Response::from(response)),
+        Ok(response) => {
+            let location = response.headers().get("location")?;
+            let location =
+                location.and_then(|to| headers::public_location(&to, &settings.public_url));
+            let response = Response::from(response);
+            let Some(location) = location else { return Ok(response) };
+            let headers = response.headers().clone();
+            headers.set("location", &location)?;
+            Ok(response.with_headers(headers))
+        }
         Err(error) => {
             console_error!("openclaw: {error}");
             let problem = Problem::unavailable("OpenClaw does not answer just now; try again.");
