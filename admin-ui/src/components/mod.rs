@@ -1,0 +1,16 @@
+//! Parts of pages that know the domain: a status, a budget, a policy's hashes.
+
+pub(crate) mod budget;
+pub(crate) mod facts;
+pub(crate) mod failure;
+pub(crate) mod gateway_context;
+pub(crate) mod hashes;
+pub(crate) mod leave_guard;
+pub(crate) mod lifecycle;
+pub(crate) mod page;
+pub(crate) mod paged;
+pub(crate) mod phase;
+pub(crate) mod pointers;
+pub(crate) mod session;
+pub(crate) mod shell;
+pub(crate) mod status;

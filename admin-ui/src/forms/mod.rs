@@ -1,0 +1,5 @@
+//! Typed drafts of what people fill in: `validate` and `into_request`, without a browser.
+
+pub(crate) mod fleet_filter;
+pub(crate) mod join_token;
+pub(crate) mod policy;

@@ -1,0 +1,7 @@
+//! The policy form: its draft, how two edits meet, and how a draft is kept.
+
+pub(crate) mod draft;
+pub(crate) mod effective;
+pub(crate) mod merge;
+pub(crate) mod review;
+pub(crate) mod saved;

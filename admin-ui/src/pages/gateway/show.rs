@@ -1,0 +1,136 @@
+//! A gateway's header and tabs; the section follows the address.
+
+use std::str::FromStr;
+
+use domain::id::GatewayId;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::{audit, effective, overview, usage, versions};
+use crate::components::gateway_context::GatewayContext;
+use crate::components::leave_guard::LeaveGuard;
+use crate::components::lifecycle::LifecycleButtons;
+use crate::components::page::titled;
+use crate::components::{phase, status};
+use crate::pages;
+use crate::paths::{self, Section};
+use crate::ui::clock::Relative;
+use crate::ui::icon::Icon;
+use crate::ui::link::external;
+use crate::ui::notice::{Notice, Tone};
+
+/// The page. It is made anew for another gateway, not for another section.
+pub(crate) fn page() -> AnyView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|p| p.get_str("id").and_then(|id| GatewayId::from_str(id).ok())));
+    let section = Memo::new(move |_| {
+        params.with(|p| Section::from_slug(p.get_str("section").unwrap_or_default()))
+    });
+    (move || match (id.get(), section.with(Option::is_some)) {
+        (Some(id), true) => view! { <Gateway id=id section=section /> }.into_any(),
+        _ => pages::missing::page(),
+    })
+    .into_any()
+}
+
+#[component]
+fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
+    let context = GatewayContext::provide(id);
+    let at = move || section.get().unwrap_or(Section::Overview);
+    titled(move || match at() {
+        Section::Overview => context.name(),
+        other => format!("{} · {}", context.name(), other.label()),
+    });
+    let gone = move || context.summary.error.with(|e| e.as_ref().is_some_and(|e| e.status() == Some(404)));
+    let body = move || match at() {
+        Section::Overview => overview::section(),
+        Section::Policy => pages::policy::edit::section(),
+        Section::Versions => versions::section(),
+        Section::Effective => effective::section(),
+        Section::Audit => audit::section(),
+        Section::Usage => usage::section(),
+    };
+    view! {
+        {header(context)}
+        {tabs(context, section)}
+        {move || gone().then(|| view! {
+            <Notice tone=Tone::Warn><p>"The registry knows no gateway of this id (any longer)."</p></Notice>
+        })}
+        {unreachable(context)}
+        <div class="section">{body}</div>
+    }
+}
+
+fn header(context: GatewayContext) -> AnyView {
+    let url = Memo::new(move |_| context.summary.value.with(|s| s.as_ref().map(|s| s.url.clone())));
+    let fleet = Memo::new(move |_| context.summary.value.with(|s| s.as_ref().map(|s| s.status)));
+    let sandbox = Memo::new(move |_| context.status.value.with(|s| s.as_ref().map(|s| s.sandbox.clone())));
+    let status = move || match (sandbox.get(), fleet.get()) {
+        (Some(sandbox), _) => phase::line(&sandbox),
+        (None, Some(status)) => status::badge(status::fleet(status)),
+        (None, None) => ().into_any(),
+    };
+    view! {
+        <nav aria-label="Breadcrumb" class="crumbs">
+            <a href=paths::fleet()>{Icon::Left.view()}"Fleet"</a>
+        </nav>
+        <div class="page-head">
+            <div>
+                <h1 tabindex="-1" data-page-heading="">{move || context.name()}</h1>
+                <p class="line">
+                    {status}
+                    <span class="muted updated">
+                        {move || context.status.at.get().map(|at| view! { "updated " <Relative at=at /> })}
+                    </span>
+                </p>
+            </div>
+            <div class="actions">
+                <LifecycleButtons />
+                {move || url.get().map(|url| external(&url, "Open OpenClaw".to_owned(), "button primary"))}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn tabs(context: GatewayContext, section: Memo<Option<Section>>) -> AnyView {
+    let id = context.id();
+    let guard = LeaveGuard::get();
+    let tab = move |this: Section| {
+        let edited = move || this == Section::Policy && guard.editing.with(Option::is_some);
+        view! {
+            <li>
+                <a href=paths::gateway(&id, this)
+                    aria-current=move || (section.get() == Some(this)).then_some("page")>
+                    {this.label()}
+                    <Show when=edited><span class="dot" title="An edit is not applied"></span><span class="visually-hidden">", edited"</span></Show>
+                </a>
+            </li>
+        }
+    };
+    view! { <nav aria-label="Sections" class="tabs"><ul>{Section::ALL.map(tab)}</ul></nav> }.into_any()
+}
+
+/// What to know while the gateway itself does not answer.
+fn unreachable(context: GatewayContext) -> AnyView {
+    let why = move || context.status.error.get().map(|error| error.message());
+    let known = move || context.status.value.with(Option::is_some);
+    let seen = move || context.summary.value.with(|s| s.as_ref().and_then(|s| s.last_seen_at));
+    (move || {
+        why().map(|why| {
+            view! {
+                <Notice tone=Tone::Warn>
+                    <p>
+                        {why} " "
+                        {move || if known() {
+                            view! { "What you see may be out of date." }.into_any()
+                        } else {
+                            seen().map(|at| view! { "What you see is what it told the registry " <Relative at=at /> "." }).into_any()
+                        }}
+                    </p>
+                </Notice>
+            }
+        })
+    })
+    .into_any()
+}

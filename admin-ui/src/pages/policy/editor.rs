@@ -1,0 +1,371 @@
+//! The state of the policy form, and what happens to it.
+
+use domain::access::Role;
+use domain::policy::ToolProfile;
+use domain::problem::FieldError;
+use domain::wire::gateway::{PolicyDiff, PolicyEnvelope};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::api::abort::Abort;
+use crate::api::error::ApiError;
+use crate::api::storage;
+use crate::components::gateway_context::GatewayContext;
+use crate::components::leave_guard::LeaveGuard;
+use crate::forms::policy::draft::{OperatorRow, PolicyDraft};
+use crate::forms::policy::merge::rebase;
+use crate::forms::policy::saved::{self, SavedDraft};
+use crate::ui::announce::Announcer;
+use crate::ui::toast::Toasts;
+
+/// A row of the operators table while it is edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OperatorEdit {
+    /// Tells rows apart while their addresses change.
+    pub(super) key: u64,
+    /// E-mail address as typed.
+    pub(super) email: RwSignal<String>,
+    /// Role as chosen.
+    pub(super) role: RwSignal<Role>,
+}
+
+/// The version that the form opened on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Base {
+    /// Its number.
+    pub(super) version: u64,
+    /// The form as it opened.
+    pub(super) draft: PolicyDraft,
+}
+
+/// What the page shows.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Stage {
+    /// The policy is being loaded.
+    Loading,
+    /// It could not be loaded.
+    Failed(ApiError),
+    /// The form.
+    Editing,
+    /// What would change, before it is applied.
+    Reviewing(PolicyDiff),
+    /// Somebody saved another version meanwhile.
+    Conflict(PolicyEnvelope),
+}
+
+/// The editor; copied freely.
+#[derive(Clone, Copy)]
+pub(super) struct Editor {
+    pub(super) context: GatewayContext,
+    pub(super) stage: RwSignal<Stage>,
+    pub(super) base: RwSignal<Option<Base>>,
+    pub(super) operators: RwSignal<Vec<OperatorEdit>>,
+    pub(super) users: RwSignal<Vec<String>>,
+    pub(super) profile: RwSignal<ToolProfile>,
+    pub(super) allow: RwSignal<Vec<String>>,
+    pub(super) deny: RwSignal<Vec<String>>,
+    pub(super) tokens: RwSignal<String>,
+    pub(super) note: RwSignal<String>,
+    /// Whether a request of the form is under way.
+    pub(super) busy: RwSignal<bool>,
+    /// Whether faults in fields that were not finished are shown.
+    pub(super) attempted: RwSignal<bool>,
+    /// What the gateway found wrong with the document as it was sent.
+    pub(super) refused: RwSignal<Option<(PolicyDraft, Vec<FieldError>)>>,
+    /// What to know about the form that is shown.
+    pub(super) remark: RwSignal<Option<String>>,
+    /// The version that was saved here, until OpenClaw has it.
+    pub(super) awaited: RwSignal<Option<u64>>,
+    next_key: StoredValue<u64>,
+    abort: Abort,
+    toasts: Toasts,
+    announcer: Announcer,
+}
+
+impl Editor {
+    /// An editor that loads the policy, and any edit that was kept.
+    pub(super) fn open(context: GatewayContext) -> Self {
+        let editor = Self {
+            context,
+            stage: RwSignal::new(Stage::Loading),
+            base: RwSignal::new(None),
+            operators: RwSignal::new(Vec::new()),
+            users: RwSignal::new(Vec::new()),
+            profile: RwSignal::new(ToolProfile::default()),
+            allow: RwSignal::new(Vec::new()),
+            deny: RwSignal::new(Vec::new()),
+            tokens: RwSignal::new(String::new()),
+            note: RwSignal::new(String::new()),
+            busy: RwSignal::new(false),
+            attempted: RwSignal::new(false),
+            refused: RwSignal::new(None),
+            remark: RwSignal::new(None),
+            awaited: RwSignal::new(None),
+            next_key: StoredValue::new(0),
+            abort: Abort::on_cleanup(),
+            toasts: Toasts::get(),
+            announcer: Announcer::get(),
+        };
+        editor.load();
+        editor.keep();
+        editor
+    }
+
+    /// The form as it is now.
+    pub(super) fn draft(self) -> PolicyDraft {
+        let row = |row: &OperatorEdit| OperatorRow { email: row.email.get(), role: row.role.get() };
+        PolicyDraft {
+            operators: self.operators.with(|rows| rows.iter().map(row).collect()),
+            users: self.users.get(),
+            profile: self.profile.get(),
+            allow: self.allow.get(),
+            deny: self.deny.get(),
+            tokens_per_day: self.tokens.get(),
+        }
+    }
+
+    /// Whether the form says something else than the version it opened on.
+    pub(super) fn dirty(self) -> bool {
+        self.base.with(|base| base.as_ref().is_some_and(|base| base.draft != self.draft()))
+    }
+
+    /// Faults to show now: those of entries that are finished, all once it was tried.
+    pub(super) fn faults(self) -> Vec<FieldError> {
+        let draft = self.draft();
+        if let Some((sent, errors)) = self.refused.get()
+            && sent == draft
+        {
+            return errors;
+        }
+        let mut faults = draft.validate();
+        if !self.attempted.get() {
+            faults.retain(|f| f.pointer.starts_with("/tools") || f.pointer.starts_with("/access/users"));
+        }
+        faults
+    }
+
+    /// Fills the form.
+    fn fill(self, draft: &PolicyDraft) {
+        let row = |row: &OperatorRow| self.row(&row.email, row.role);
+        self.operators.set(draft.operators.iter().map(row).collect());
+        self.users.set(draft.users.clone());
+        self.profile.set(draft.profile);
+        self.allow.set(draft.allow.clone());
+        self.deny.set(draft.deny.clone());
+        self.tokens.set(draft.tokens_per_day.clone());
+        self.attempted.set(false);
+        self.refused.set(None);
+    }
+
+    fn row(self, email: &str, role: Role) -> OperatorEdit {
+        let key = self.next_key.get_value();
+        self.next_key.set_value(key + 1);
+        OperatorEdit { key, email: RwSignal::new(email.to_owned()), role: RwSignal::new(role) }
+    }
+
+    /// Adds an empty operator.
+    pub(super) fn add_operator(self) {
+        let row = self.row("", Role::Viewer);
+        self.operators.update(|rows| rows.push(row));
+    }
+
+    /// Begins anew on a version.
+    fn begin(self, envelope: &PolicyEnvelope) {
+        let draft = PolicyDraft::from_policy(&envelope.document);
+        self.fill(&draft);
+        self.note.set(String::new());
+        self.base.set(Some(Base { version: envelope.version, draft }));
+        self.stage.set(Stage::Editing);
+    }
+
+    /// Loads the newest version, and any edit that was kept.
+    pub(super) fn load(self) {
+        self.stage.set(Stage::Loading);
+        self.spawn(async move {
+            match self.context.gateway().policy(self.abort).await {
+                Ok(envelope) => {
+                    let kept = self.kept();
+                    self.begin(&envelope);
+                    if let Some(kept) = kept {
+                        self.restore(kept, envelope);
+                    }
+                }
+                Err(error) if error.is_aborted() => {}
+                Err(error) => self.stage.set(Stage::Failed(error)),
+            }
+        });
+    }
+
+    fn restore(self, kept: SavedDraft, newest: PolicyEnvelope) {
+        self.fill(&kept.draft);
+        self.note.set(kept.note);
+        self.base.set(Some(Base { version: kept.base_version, draft: kept.base }));
+        self.remark.set(Some("This is your edit from before, as you left it.".to_owned()));
+        if newest.version != kept.base_version {
+            self.stage.set(Stage::Conflict(newest));
+        }
+    }
+
+    /// The newest edit of this gateway that was kept in this tab.
+    fn kept(self) -> Option<SavedDraft> {
+        let id = self.context.id();
+        let keys = storage::keys().into_iter().filter(|key| saved::is_key_of(&id, key));
+        let read = |key: String| saved::read(&storage::read(&key)?);
+        keys.filter_map(read).max_by_key(|saved| saved.base_version)
+    }
+
+    /// Keeps the edit in the tab's storage while there is one.
+    fn keep(self) {
+        let guard = LeaveGuard::get();
+        let id = self.context.id();
+        Effect::new(move |_| {
+            let (draft, note) = (self.draft(), self.note.get());
+            let Some(base) = self.base.get() else { return };
+            let dirty = draft != base.draft;
+            let others = storage::keys().into_iter().filter(|key| saved::is_key_of(&id, key));
+            let own = saved::key(&id, base.version);
+            others.filter(|key| !dirty || *key != own).for_each(|key| storage::remove(&key));
+            if dirty {
+                let saved = SavedDraft { base_version: base.version, base: base.draft, draft, note };
+                storage::write(&own, &saved::write(&saved));
+            }
+            guard.editing.set(dirty.then(|| id.to_string()));
+        });
+    }
+
+    /// Follows versions that others save: an untouched form moves along.
+    pub(super) fn follow(self, newest: u64) {
+        let behind = self.base.with_untracked(|b| b.as_ref().is_some_and(|b| b.version < newest));
+        let still = matches!(self.stage.get_untracked(), Stage::Editing) && !self.busy.get_untracked();
+        if !behind || !still || untrack(move || self.dirty()) {
+            return;
+        }
+        self.spawn(async move {
+            if let Ok(envelope) = self.context.gateway().policy(self.abort).await
+                && !self.abort.ended()
+                && !untrack(move || self.dirty())
+            {
+                let text = format!("{} saved v{}; the form shows it.", envelope.author, envelope.version);
+                self.begin(&envelope);
+                self.announcer.say(text.clone());
+                self.remark.set(Some(text));
+            }
+        });
+    }
+
+    /// Asks the gateway what would change.
+    pub(super) fn review(self) {
+        self.attempted.set(true);
+        let draft = untrack(move || self.draft());
+        let faults = draft.clone().into_request(&self.note.get_untracked()).err().unwrap_or_default();
+        if !faults.is_empty() {
+            self.announcer.say(format!("{} to correct first", faults.len()));
+            crate::components::page::focus("#policy-faults");
+            return;
+        }
+        let document = draft.to_document();
+        self.spawn(async move {
+            match self.context.gateway().diff(document, self.abort).await {
+                Ok(diff) if self.base.with_untracked(|b| b.as_ref().is_some_and(|b| b.version == diff.base_version)) => {
+                    self.stage.set(Stage::Reviewing(diff));
+                    crate::components::page::focus("[data-review-heading]");
+                }
+                Ok(_) => self.meet().await,
+                Err(error) => self.fail(draft, error),
+            }
+        });
+    }
+
+    /// Saves the form as a new version.
+    pub(super) fn apply(self) {
+        let draft = untrack(move || self.draft());
+        let Some(base) = self.base.get_untracked() else { return };
+        let request = match draft.clone().into_request(&self.note.get_untracked()) {
+            Ok(request) => request,
+            Err(_) => return self.stage.set(Stage::Editing),
+        };
+        self.spawn(async move {
+            match self.context.gateway().put_policy(base.version, &request, self.abort).await {
+                Ok(envelope) => {
+                    self.begin(&envelope);
+                    self.remark.set(None);
+                    self.awaited.set(Some(envelope.version));
+                    self.announcer.say(format!("Saved v{}", envelope.version));
+                    self.context.status.refresh();
+                    crate::components::page::focus("[data-section-heading]");
+                }
+                Err(error) if error.is_stale() => self.meet().await,
+                Err(error) => self.fail(draft, error),
+            }
+        });
+    }
+
+    /// Shows the version that somebody saved meanwhile beside the edit.
+    pub(super) fn compare(self) {
+        self.spawn(async move { self.meet().await });
+    }
+
+    async fn meet(self) {
+        match self.context.gateway().policy(self.abort).await {
+            Ok(envelope) => {
+                self.stage.set(Stage::Conflict(envelope));
+                crate::components::page::focus("[data-review-heading]");
+            }
+            Err(error) if error.is_aborted() => {}
+            Err(error) => self.toasts.failed(error.message()),
+        }
+    }
+
+    fn fail(self, sent: PolicyDraft, error: ApiError) {
+        if error.is_aborted() {
+            return;
+        }
+        if error.field_errors().is_empty() {
+            self.toasts.failed(error.message());
+            return;
+        }
+        self.refused.set(Some((sent, error.field_errors().to_vec())));
+        self.stage.set(Stage::Editing);
+        crate::components::page::focus("#policy-faults");
+    }
+
+    /// Puts the edit onto the version that somebody saved meanwhile.
+    pub(super) fn rebase_onto(self, theirs: &PolicyEnvelope) {
+        let Some(base) = self.base.get_untracked() else { return };
+        let mine = untrack(move || self.draft());
+        let their_draft = PolicyDraft::from_policy(&theirs.document);
+        let merged = rebase(&base.draft, &their_draft, &mine);
+        let note = self.note.get_untracked();
+        self.begin(theirs);
+        self.fill(&merged);
+        self.note.set(note);
+        self.remark.set(Some(format!("Your edit is now based on v{}. Review it before you apply it.", theirs.version)));
+        crate::components::page::focus("[data-section-heading]");
+    }
+
+    /// Drops the edit for a version.
+    pub(super) fn discard_for(self, envelope: &PolicyEnvelope) {
+        self.begin(envelope);
+        self.remark.set(None);
+        self.announcer.say(format!("Edit discarded; the form shows v{}", envelope.version));
+        crate::components::page::focus("[data-section-heading]");
+    }
+
+    /// Drops the edit for the version it began on.
+    pub(super) fn reset(self) {
+        if let Some(base) = self.base.get_untracked() {
+            self.fill(&base.draft);
+            self.note.set(String::new());
+            self.remark.set(None);
+            self.announcer.say("Edit discarded");
+        }
+    }
+
+    fn spawn(self, work: impl Future<Output = ()> + 'static) {
+        self.busy.set(true);
+        spawn_local(async move {
+            work.await;
+            self.busy.try_set(false);
+        });
+    }
+}

@@ -1,0 +1,20 @@
+//! Links that leave the app.
+
+use leptos::prelude::*;
+
+use super::icon::Icon;
+use super::text::web_link;
+
+/// A link when `url` is an http(s) address, else its text.
+pub(crate) fn external(url: &str, text: String, class: &'static str) -> AnyView {
+    match web_link(url) {
+        Some(href) => view! {
+            <a class=class href=href.to_owned() target="_blank" rel="noopener noreferrer external">
+                {text}{Icon::External.view()}
+                <span class="visually-hidden">" (opens in a new tab)"</span>
+            </a>
+        }
+        .into_any(),
+        None => view! { <span>{text}</span> }.into_any(),
+    }
+}
