@@ -22,7 +22,7 @@ use crate::routes::router;
 /// The whole registry.
 pub(crate) struct Registry {
     pub(crate) app: Shared,
-    pub(crate) database: Sqlite,
+    database: Sqlite,
     pub(crate) outside: Arc<Outside>,
 }
 
