@@ -1,9 +1,10 @@
 //! Additional programs in a container.
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use serde_json::json;
-use xtask::engine::Isolation;
+use xtask::engine::{Isolation, Leak, leaks};
 
-use crate::support::{isolations, shell, start};
+use crate::support::{isolations, own_test, shell, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exec_has_its_streams_user_environment_and_directory() {
@@ -53,6 +54,33 @@ async fn an_exec_has_its_streams_user_environment_and_directory() {
         }
         assert_eq!(host.api.post("/exec/unknown/start").await.0, 404);
         assert_eq!(host.api.get("/exec/unknown/json").await.0, 404);
+        host.finish().await;
+    }
+}
+
+/// Runs inside a container: hides its memory, as tedix-init does.
+#[test]
+#[ignore = "a program for containers"]
+fn hiding_program() {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).unwrap();
+    std::fs::write("/data/hidden", "").unwrap();
+    std::thread::sleep(std::time::Duration::from_mins(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_process_that_hides_is_entered_and_signalled_all_the_same() {
+    for isolation in isolations() {
+        let host = start(isolation).await;
+        host.api.run("a", &own_test("exec::hiding_program")).await;
+        host.api
+            .sh("a", "until test -e /data/hidden; do sleep 0.02; done")
+            .await;
+        assert_eq!(host.api.sh("a", "echo inside").await, "inside\n");
+        let folder = host.state.path().join("engine");
+        let contained = |leak: &Leak| matches!(leak, Leak::Contained { .. });
+        assert!(leaks(&folder).iter().any(contained));
+        assert_eq!(host.api.post("/containers/a/kill?signal=KILL").await.0, 204);
+        assert_eq!(host.api.wait("a").await, 137);
         host.finish().await;
     }
 }
