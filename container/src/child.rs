@@ -41,6 +41,8 @@ pub(crate) struct Launcher {
 pub(crate) struct Run {
     /// Counts the runs, so that an exit can be told from an earlier one's.
     pub number: u64,
+    /// Process id.
+    pub pid: i32,
     /// When it began.
     pub since: Instant,
     handle: OwnedFd,
@@ -130,6 +132,7 @@ impl Launcher {
         });
         Ok(Run {
             number,
+            pid,
             since: Instant::now(),
             handle,
             tail,

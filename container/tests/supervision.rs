@@ -12,6 +12,7 @@ mod lab;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use domain::policy::canonical_hash;
 use domain::wire::gateway::StartStep;
 use domain::wire::init::Report;
 use domain::wire::openclaw::{
@@ -272,16 +273,31 @@ fn what_does_not_stop_is_ended_with_everything_it_left_behind() {
     let mut lab = Lab::new(&json!({ "deaf": true }));
     lab.start();
     lab.applied(0, 1);
-    let notes = lab.notes();
-    let left = notes
-        .lines()
-        .find_map(|line| line.strip_prefix("left "))
-        .unwrap()
-        .to_owned();
+    assert_eq!(lab.noted("left"), [true]);
     assert_eq!(lab.stop(), Some(0));
     assert!(lab.notes().contains("ignored SIGTERM"));
-    let stat = fs::read_to_string(format!("/proc/{left}/stat")).unwrap_or_default();
-    assert!(!stat.contains("(sleep)"), "{stat}");
+    assert_eq!(lab.noted("left"), [false]);
+}
+
+#[test]
+fn commands_that_still_run_end_when_commands_are_denied() {
+    let mut lab = Lab::new(&json!({ "commands": true }));
+    lab.start();
+    let (seen, _) = lab.applied(0, 1);
+    lab.until("the commands", || lab.noted("left") == [true, true]);
+    let mut denied = lab.bundle(2, &json!({ "commands": true }));
+    denied.config["tools"]["exec"] = json!({ "mode": "deny" });
+    denied.config_hash = canonical_hash(&denied.config);
+    lab.governance.want(denied);
+    lab.signal(Signal::HUP);
+    lab.applied(seen, 2);
+    assert_eq!(lab.noted("left"), [false, false]);
+    assert_eq!(lab.noted("helper"), [true], "OpenClaw's own go on");
+    assert_eq!(
+        lab.notes().matches("gateway").count(),
+        1,
+        "and so does OpenClaw"
+    );
 }
 
 #[test]

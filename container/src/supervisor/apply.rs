@@ -162,6 +162,7 @@ impl Supervisor {
                 self.store.set_last_good(&bundle);
                 self.store
                     .set_valid(&bundle.config_hash, &self.launcher.package_version());
+                self.end_denied_commands(&bundle);
                 self.settle(Some(&state));
             }
             Some(state) if !state.valid && state.is_about(&bundle.config) => {
@@ -203,6 +204,28 @@ impl Supervisor {
             self.settle(None);
         } else if let Phase::Confirming { deadline, .. } = &mut self.phase {
             *deadline = Instant::now() + self.settings.confirm_timeout;
+        }
+    }
+
+    /// Where agents may run no commands any more, those that still run end now.
+    fn end_denied_commands(&self, bundle: &ConfigBundle) {
+        let mode = bundle
+            .config
+            .pointer("/tools/exec/mode")
+            .and_then(Value::as_str);
+        let (Phase::Confirming { run, .. }, Some("deny")) = (&self.phase, mode) else {
+            return;
+        };
+        let package = self
+            .settings
+            .openclaw
+            .parent()
+            .unwrap_or(&self.settings.openclaw);
+        let ended = self.processes.kill_commands(run.pid, package);
+        if ended > 0 {
+            log::line(&format!(
+                "ended {ended} processes: commands are not allowed any more"
+            ));
         }
     }
 

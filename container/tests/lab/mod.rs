@@ -48,6 +48,11 @@ impl Lab {
             r#"{"version":"2026.9.6","type":"module"}"#,
         )
         .unwrap();
+        fs::write(
+            lab.directory.join("helper.mjs"),
+            "setInterval(() => {}, 1000);",
+        )
+        .unwrap();
         lab.set("TEDIX_NODE", &which("node"));
         lab.set("TEDIX_OPENCLAW", &script.display().to_string());
         lab.set("TEDIX_OBSERVE_EVERY_MS", "300");
@@ -184,6 +189,19 @@ impl Lab {
     /// What OpenClaw noted down about itself.
     pub(crate) fn notes(&self) -> String {
         fs::read_to_string(self.directory.join("data/home/notes")).unwrap_or_default()
+    }
+
+    /// Processes that OpenClaw noted down as `KIND PID`, and whether they still run.
+    pub(crate) fn noted(&self, kind: &str) -> Vec<bool> {
+        let notes = self.notes();
+        let pids = notes
+            .lines()
+            .filter_map(|line| line.strip_prefix(kind)?.strip_prefix(' '));
+        pids.map(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.contains(") S ") || stat.contains(") R ")
+        })
+        .collect()
     }
 
     /// Where the configuration lies.
