@@ -1,6 +1,8 @@
-// Says so when the app cannot start or has stopped: a frozen page would look as
-// if it were still live. The app itself is started by app.js, which the build
-// writes, and removes #boot once it is there.
+// Starts the app, and says so when it cannot start or has stopped: a frozen page
+// would look as if it were still live. Where the app lies is read from the page,
+// so that this file needs no placeholders.
+const address = (id) => document.getElementById(id).href;
+
 function tell(title, text) {
   if (document.getElementById("stopped")) {
     return;
@@ -22,25 +24,21 @@ function tell(title, text) {
   document.body.replaceChildren(box);
 }
 
-function stopped(reason) {
-  if (document.getElementById("boot")) {
-    tell(
-      "The app could not start",
-      "Reload the page. If that does not help, the browser may be too old: it needs WebAssembly and ES modules.",
-    );
-  } else if (reason instanceof WebAssembly.RuntimeError) {
+// A fault in the app ends it: after it, nothing on the page moves any more.
+addEventListener("error", (event) => {
+  if (event.error instanceof WebAssembly.RuntimeError) {
     tell("The app stopped", "It met a fault of its own. An open policy edit is kept in this tab; reload to go on.");
   }
-}
+});
 
-// Capturing, because a script that fails to load does not bubble.
-addEventListener(
-  "error",
-  (event) => {
-    if (event.error || event.target instanceof HTMLScriptElement) {
-      stopped(event.error);
-    }
-  },
-  true,
-);
-addEventListener("unhandledrejection", (event) => stopped(event.reason));
+try {
+  const { default: start } = await import(address("app-script"));
+  await start({ module_or_path: address("app-wasm") });
+  document.getElementById("boot")?.remove();
+} catch (error) {
+  console.error(error);
+  tell(
+    "The app could not start",
+    "Reload the page. If that does not help, the browser may be too old: it needs WebAssembly and ES modules.",
+  );
+}

@@ -16,8 +16,4 @@ mod ui;
 fn main() {
     std::panic::set_hook(Box::new(|info| leptos::logging::error!("{info}")));
     leptos::mount::mount_to_body(app::App);
-    // What the page showed until now; boot.js takes its absence for "started".
-    if let Some(boot) = leptos::prelude::document().get_element_by_id("boot") {
-        boot.remove();
-    }
 }

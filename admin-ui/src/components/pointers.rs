@@ -19,7 +19,7 @@ pub(crate) fn view(pointers: &Pointers) -> AnyView {
                 <dd>
                     <code>{r2.key}</code>
                     " " {bytes(r2.bytes)} ", " <Relative at=r2.at />
-                    <span class="muted">" SHA-256 " <code title=r2.sha256.clone()>{short_hash(&r2.sha256)}</code></span>
+                    <span class="muted">" SHA-256 " <code title=r2.sha256>{short_hash(&r2.sha256)}</code></span>
                 </dd>
             </div>
         }
@@ -30,7 +30,7 @@ pub(crate) fn view(pointers: &Pointers) -> AnyView {
                 <dt>"Repository"</dt>
                 <dd>
                     {external(&git.repository, git.repository.clone(), "text-link")}
-                    " at " <code title=git.commit.clone()>{short_hash(&git.commit)}</code>
+                    " at " <code title=git.commit>{short_hash(&git.commit)}</code>
                 </dd>
             </div>
         }

@@ -21,7 +21,7 @@ pub(crate) fn Shell(children: Children) -> impl IntoView {
         _ => None,
     };
     view! {
-        <a class="skip" href="#main" on:click=skip>"Skip to the content"</a>
+        <a class="skip" href="#main" on:click=move |event| skip(&event)>"Skip to the content"</a>
         <header class="top">
             <a class="brand" href=paths::fleet()>{mark()}<span>"tedix-claw"</span></a>
             {move || me().map(|me| account(&me))}
@@ -34,7 +34,7 @@ pub(crate) fn Shell(children: Children) -> impl IntoView {
 }
 
 /// Moves the focus without touching the address, which belongs to the router.
-fn skip(event: leptos::web_sys::MouseEvent) {
+fn skip(event: &leptos::web_sys::MouseEvent) {
     event.prevent_default();
     let main = document().get_element_by_id("main").and_then(|m| m.dyn_into::<HtmlElement>().ok());
     if let Some(main) = main {

@@ -170,7 +170,7 @@ pub(crate) fn ChipField(
         let (for_class, for_press) = (entry.clone(), entry.clone());
         view! {
             <li class="chip" class:bad=move || faulty(&for_class)>
-                <span>{entry.clone()}</span>
+                <span>{entry}</span>
                 <Show when=move || !read_only.get()>
                     {
                         let gone = for_press.clone();

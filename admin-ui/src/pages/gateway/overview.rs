@@ -42,7 +42,7 @@ pub(crate) fn section() -> AnyView {
                 <section class="panel" aria-labelledby="p-budget">
                     <h3 id="p-budget">"Tokens today"</h3>
                     {move || budget_now.get().map(|b| {
-                        let first = b.clone();
+                        let first = b;
                         budget::panel(Signal::derive(move || budget_now.get().unwrap_or_else(|| first.clone())))
                     })}
                 </section>

@@ -58,7 +58,7 @@ fn table(context: GatewayContext, list: Paged<PolicyVersion>) -> AnyView {
                 <td role="cell" data-label="Note" class="prose">
                     {version.note.unwrap_or_else(|| "–".to_owned())}
                 </td>
-                <td role="cell" data-label="Hash"><code title=version.hash.clone()>{short_hash(&version.hash)}</code></td>
+                <td role="cell" data-label="Hash"><code title=version.hash>{short_hash(&version.hash)}</code></td>
             </tr>
         }
     };

@@ -271,7 +271,7 @@ impl Editor {
                     crate::components::page::focus("[data-review-heading]");
                 }
                 Ok(_) => self.meet().await,
-                Err(error) => self.fail(draft, error),
+                Err(error) => self.fail(draft, &error),
             }
         });
     }
@@ -295,7 +295,7 @@ impl Editor {
                     crate::components::page::focus("[data-section-heading]");
                 }
                 Err(error) if error.is_stale() => self.meet().await,
-                Err(error) => self.fail(draft, error),
+                Err(error) => self.fail(draft, &error),
             }
         });
     }
@@ -316,7 +316,7 @@ impl Editor {
         }
     }
 
-    fn fail(self, sent: PolicyDraft, error: ApiError) {
+    fn fail(self, sent: PolicyDraft, error: &ApiError) {
         if error.is_aborted() {
             return;
         }
