@@ -2,15 +2,14 @@
 //!
 //! Every file but `index.html` carries a digest of its content in its name, so
 //! that browsers may keep it for ever. `index.html` (in `admin-ui/assets/`)
-//! names the files without it, below `/assets/`; besides its own there are
-//! `/assets/app.js`, which starts the app, `/assets/admin-ui.js` and
-//! `/assets/admin-ui_bg.wasm`.
+//! names them with placeholders: `{{style.css}}` for a file next to it,
+//! `{{app.js}}` and `{{app.wasm}}` for what is compiled.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use sha2::{Digest, Sha256};
 
 use super::fingerprint::Fingerprint;
@@ -23,6 +22,12 @@ const CRATE: &str = "admin-ui";
 const ASSETS: &str = "admin-ui/assets";
 /// Where files with a digest in their name go, as the browser sees it.
 const PUBLIC: &str = "/assets/";
+/// The page itself, the one file that keeps its name.
+const PAGE: &str = "index.html";
+/// What wasm-bindgen makes, and what the page calls it.
+const BOUND_WASM: &str = "app_bg.wasm";
+const WASM: &str = "app.wasm";
+const SCRIPT: &str = "app.js";
 /// What a first build takes at most, in bytes.
 const ROOM: u64 = 1_500_000_000;
 
@@ -46,7 +51,7 @@ pub(super) fn build(tools: &Tools, progress: &Progress) -> anyhow::Result<PathBu
     let words = [identity.as_str(), &bindgen, recipe];
     let digest = inputs::digest(checkout.root(), CRATE, &["package-lock.json"], &words)?;
     let fingerprint = Fingerprint::of(checkout, CRATE, digest);
-    if fingerprint.is_current(&folder.join("index.html")) {
+    if fingerprint.is_current(&folder.join(PAGE)) {
         return Ok(folder);
     }
     disk::require(checkout.root(), ROOM, "building the admin app")?;
@@ -89,11 +94,11 @@ fn bind(tools: &Tools, step: &Step) -> anyhow::Result<PathBuf> {
                 "--no-typescript",
                 "--omit-default-module-path",
             ])
-            .args(["--out-name", CRATE, "--out-dir"])
+            .args(["--out-name", "app", "--out-dir"])
             .arg(&bound)
             .arg(compiled),
     )?;
-    let wasm = bound.join(format!("{CRATE}_bg.wasm"));
+    let wasm = bound.join(BOUND_WASM);
     step.run(
         Command::new(tools.node.program("wasm-opt"))
             .env("PATH", tools.node.search_path())
@@ -108,70 +113,46 @@ fn bind(tools: &Tools, step: &Step) -> anyhow::Result<PathBuf> {
 
 /// Puts the app together in `folder`.
 fn publish(assets: &Path, bound: &Path, folder: &Path) -> anyhow::Result<()> {
-    let template = assets.join("index.html");
+    let template = assets.join(PAGE);
     let mut page = fs::read_to_string(&template)
         .with_context(|| format!("cannot read {}", template.display()))?;
     reset(folder)?;
     let public = folder.join(PUBLIC.trim_matches('/'));
     fs::create_dir_all(&public)?;
-
-    let script = format!("{CRATE}.js");
-    let wasm = format!("{CRATE}_bg.wasm");
-    let script_name = copy_named(&bound.join(&script), &public)?;
-    let wasm_name = copy_named(&bound.join(&wasm), &public)?;
-    let start = format!(
-        "import start from \"./{script_name}\";\n\
-         start({{ module_or_path: new URL(\"./{wasm_name}\", import.meta.url) }});\n"
-    );
-    let start_name = write_named("app.js", start.as_bytes(), &public)?;
-    let snippets = bound.join("snippets");
-    if snippets.is_dir() {
-        copy_folder(&snippets, &public.join("snippets"))?;
-    }
-    let started = format!("\"{PUBLIC}{start_name}\"");
-    let mut names = vec![
-        (script, script_name),
-        (wasm, wasm_name),
-        ("app.js".to_owned(), start_name),
+    let mut files = vec![
+        (SCRIPT.to_owned(), bound.join(SCRIPT)),
+        (WASM.to_owned(), bound.join(BOUND_WASM)),
     ];
     for entry in fs::read_dir(assets)? {
         let file = entry?.path();
         let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
             continue;
         };
-        if name != "index.html" && file.is_file() {
-            names.push((name.to_owned(), copy_named(&file, &public)?));
+        if name != PAGE && file.is_file() {
+            files.push((name.to_owned(), file.clone()));
         }
     }
-    for (plain, named) in &names {
-        page = page.replace(
-            &format!("\"{PUBLIC}{plain}\""),
-            &format!("\"{PUBLIC}{named}\""),
+    for (name, file) in files {
+        let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let named = with_digest(&name, &bytes);
+        fs::write(public.join(&named), bytes)
+            .with_context(|| format!("cannot write to {}", public.display()))?;
+        page = page.replace(&format!("{{{{{name}}}}}"), &format!("{PUBLIC}{named}"));
+    }
+    if let Some(unknown) = page.split("{{").nth(1) {
+        let name = unknown.split("}}").next().unwrap_or_default();
+        bail!(
+            "{} names {name}, and there is no such file",
+            template.display()
         );
     }
-    ensure!(
-        page.contains(&started),
-        "{} does not load {PUBLIC}app.js, which starts the app",
-        template.display()
-    );
-    fs::write(folder.join("index.html"), page)?;
+    // What crates bring as JavaScript of their own; the script imports it by these names.
+    let snippets = bound.join("snippets");
+    if snippets.is_dir() {
+        copy_folder(&snippets, &public.join("snippets"))?;
+    }
+    fs::write(folder.join(PAGE), page)?;
     Ok(())
-}
-
-fn copy_named(file: &Path, folder: &Path) -> anyhow::Result<String> {
-    let bytes = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let name = file
-        .file_name()
-        .and_then(|name| name.to_str())
-        .context("a file without a name")?;
-    write_named(name, &bytes, folder)
-}
-
-fn write_named(name: &str, bytes: &[u8], folder: &Path) -> anyhow::Result<String> {
-    let named = with_digest(name, bytes);
-    fs::write(folder.join(&named), bytes)
-        .with_context(|| format!("cannot write to {}", folder.display()))?;
-    Ok(named)
 }
 
 /// `style.css` becomes `style-1f2e3d4c5b6a.css`.
@@ -214,63 +195,56 @@ mod tests {
     use super::{publish, with_digest};
     use std::fs;
 
-    #[test]
-    fn the_page_names_every_file_by_its_content() {
+    fn publish_page(page: &str) -> (tempfile::TempDir, anyhow::Result<()>) {
         let folder = tempfile::tempdir().unwrap();
         let at = |path: &str| folder.path().join(path);
         fs::create_dir_all(at("assets")).unwrap();
         fs::create_dir_all(at("bound/snippets/x")).unwrap();
-        fs::write(at("assets/style.css"), "a{}").unwrap();
-        fs::write(at("bound/admin-ui.js"), "export default 1").unwrap();
-        fs::write(at("bound/admin-ui_bg.wasm"), "wasm").unwrap();
-        fs::write(at("bound/snippets/x/inline0.js"), "").unwrap();
-        let page = "<link href=\"/assets/style.css\"><script src=\"/assets/app.js\"></script>";
         fs::write(at("assets/index.html"), page).unwrap();
-        publish(&at("assets"), &at("bound"), &at("out")).unwrap();
-
-        let page = fs::read_to_string(at("out/index.html")).unwrap();
-        let style = with_digest("style.css", b"a{}");
-        assert!(
-            page.contains(&format!("href=\"/assets/{style}\"")),
-            "{page}"
-        );
-        assert!(at("out/assets").join(style).is_file());
-        let start = page
-            .split("src=\"/")
-            .nth(1)
-            .unwrap()
-            .split('"')
-            .next()
-            .unwrap();
-        let start = fs::read_to_string(at("out").join(start)).unwrap();
-        assert!(
-            start.contains(&with_digest("admin-ui_bg.wasm", b"wasm")),
-            "{start}"
-        );
-        assert!(at("out/assets/snippets/x/inline0.js").is_file());
+        fs::write(at("assets/style.css"), "a{}").unwrap();
+        fs::write(at("bound/app.js"), "export default 1").unwrap();
+        fs::write(at("bound/app_bg.wasm"), "wasm").unwrap();
+        fs::write(at("bound/snippets/x/inline0.js"), "").unwrap();
+        let outcome = publish(&at("assets"), &at("bound"), &at("out"));
+        (folder, outcome)
     }
 
     #[test]
-    fn a_page_that_does_not_start_the_app_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |path: &str| folder.path().join(path);
-        fs::create_dir_all(at("assets")).unwrap();
-        fs::create_dir_all(at("bound")).unwrap();
-        fs::write(at("assets/index.html"), "<p>").unwrap();
-        fs::write(at("bound/admin-ui.js"), "").unwrap();
-        fs::write(at("bound/admin-ui_bg.wasm"), "").unwrap();
-        let message = publish(&at("assets"), &at("bound"), &at("out"))
-            .unwrap_err()
-            .to_string();
+    fn the_page_names_every_file_by_its_content() {
+        let (folder, outcome) =
+            publish_page("<link href=\"{{style.css}}\"> {{app.js}} {{app.wasm}}");
+        outcome.unwrap();
+        let out = folder.path().join("out");
+        let names = [
+            ("style.css", "a{}"),
+            ("app.js", "export default 1"),
+            ("app.wasm", "wasm"),
+        ]
+        .map(|(name, text)| with_digest(name, text.as_bytes()));
+        let [style, script, wasm] = &names;
+        assert_eq!(
+            fs::read_to_string(out.join("index.html")).unwrap(),
+            format!("<link href=\"/assets/{style}\"> /assets/{script} /assets/{wasm}")
+        );
+        for name in names {
+            assert!(out.join("assets").join(&name).is_file(), "{name}");
+        }
+        assert!(out.join("assets/snippets/x/inline0.js").is_file());
+    }
+
+    #[test]
+    fn a_page_that_names_a_file_that_is_not_there_is_refused() {
+        let (_folder, outcome) = publish_page("{{app.js}} {{missing.css}}");
+        let message = outcome.unwrap_err().to_string();
         assert!(
-            message.ends_with("does not load /assets/app.js, which starts the app"),
+            message.ends_with("names missing.css, and there is no such file"),
             "{message}"
         );
     }
 
     #[test]
     fn names_keep_their_extension() {
-        let name = with_digest("admin-ui_bg.wasm", b"");
-        assert_eq!(name, "admin-ui_bg-e3b0c44298fc.wasm");
+        let name = with_digest("app.wasm", b"");
+        assert_eq!(name, "app-e3b0c44298fc.wasm");
     }
 }

@@ -16,8 +16,8 @@ use crate::ui::Progress;
 /// what it weighed when the number was written. Cloudflare's own limit for a
 /// Worker is 10 MB gzipped, 3 MB on the free plan.
 const BUDGETS: [(&str, u64); 3] = [
-    ("registry Worker", 700_000),
-    ("gateway Worker", 700_000),
+    ("registry Worker", 580_000),
+    ("gateway Worker", 620_000),
     ("admin app", 700_000),
 ];
 
@@ -49,15 +49,15 @@ impl Sizes {
         let mut over = Vec::new();
         for ((name, budget), size) in BUDGETS.iter().zip(self.gzipped) {
             progress.say(format!(
-                "  {name}: {} of {} allowed",
+                "  {name}: {} ({} allowed)",
                 shown(size),
-                shown(*budget)
+                kilobytes(*budget)
             ));
             if size > *budget {
                 over.push(format!(
                     "the {name} is {} where {} is allowed",
                     shown(size),
-                    shown(*budget)
+                    kilobytes(*budget)
                 ));
             }
         }
@@ -91,7 +91,11 @@ pub(super) fn of_folder(folder: &Path) -> anyhow::Result<u64> {
 
 /// A size in bytes as a developer reads it.
 pub(super) fn shown(bytes: u64) -> String {
-    format!("{} KB gzipped", bytes.div_ceil(1000))
+    format!("{} gzipped", kilobytes(bytes))
+}
+
+fn kilobytes(bytes: u64) -> String {
+    format!("{} KB", bytes.div_ceil(1000))
 }
 
 fn of_file(path: &Path) -> anyhow::Result<u64> {
