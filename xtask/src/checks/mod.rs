@@ -5,6 +5,8 @@ mod layers;
 
 use std::process::Command;
 
+use anyhow::bail;
+
 use crate::tools::{self, CheckTools, Tools};
 use crate::ui::Progress;
 
@@ -27,17 +29,28 @@ pub fn all(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
     clippy_wasm(tools, progress)
 }
 
-/// The checks that compile nothing.
+/// The checks that compile nothing. All of them, so that one run says everything.
 ///
 /// # Errors
-/// At the first check that fails, with its output.
+/// Names every check that fails, with its output.
 pub fn cheap(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
     let programs = tools::ensure_for_checks(tools, progress)?;
-    lengths(tools, progress)?;
-    format(tools, progress)?;
-    directions(tools, progress)?;
-    unused_dependencies(tools, &programs, progress)?;
-    dependencies(tools, &programs, progress)
+    let outcomes = [
+        lengths(tools, progress),
+        format(tools, progress),
+        directions(tools, progress),
+        unused_dependencies(tools, &programs, progress),
+        dependencies(tools, &programs, progress),
+    ];
+    let failures: Vec<String> = outcomes
+        .into_iter()
+        .filter_map(Result::err)
+        .map(|error| format!("{error:#}"))
+        .collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    bail!(failures.join("\n"))
 }
 
 /// Clippy for this machine: every crate, its tests too.
@@ -98,7 +111,7 @@ fn format(tools: &Tools, progress: &Progress) -> anyhow::Result<()> {
     let status = step.status(
         tools::cargo()
             .current_dir(tools.checkout.root())
-            .args(["fmt", "--all", "--check"]),
+            .args(["fmt", "--all", "--check", "--", "-l"]),
     )?;
     if !status.success() {
         return Err(step.failed("`cargo fmt --all` puts it right").into());
