@@ -4,7 +4,7 @@ use domain::wire::gateway::{SandboxPhase, SandboxStatus, StartStep};
 use leptos::prelude::*;
 
 use super::status;
-use crate::ui::clock::Relative;
+use crate::ui::clock::{Elapsed, Relative};
 use crate::ui::icon::Icon;
 use crate::ui::notice::{Notice, Tone};
 use crate::ui::text::plural;
@@ -70,7 +70,10 @@ pub(crate) fn panel(sandbox: &SandboxStatus) -> AnyView {
         }
     };
     let since = sandbox.since;
-    let restarts = u64::from(sandbox.restarts);
+    let restarts = match u64::from(sandbox.restarts) {
+        0 => "None".to_owned(),
+        n => format!("{n} time{}", plural(n)),
+    };
     let exit = sandbox.last_exit.clone().map(|exit| {
         let code = exit.code.map(|code| format!(" (code {code})"));
         view! {
@@ -88,14 +91,14 @@ pub(crate) fn panel(sandbox: &SandboxStatus) -> AnyView {
         }
     });
     view! {
-        <p class="line">{line(sandbox)} <span class="muted">"since " <Relative at=since /></span></p>
+        <p class="line">{line(sandbox)} <span class="muted">"for " <Elapsed since=since /></span></p>
         {retry}
         {failed}
         <ol class="steps" aria-label="Steps of a start">{timeline(sandbox).map(item)}</ol>
         <dl class="facts">
             <div>
-                <dt>"Restarts"</dt>
-                <dd>{restarts}{format!(" time{} by itself since it was last stopped", plural(restarts))}</dd>
+                <dt>"Started again"</dt>
+                <dd>{restarts}" by itself, since it was last stopped"</dd>
             </div>
             {exit}
         </dl>

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::text::{absolute, relative};
+use super::text::{absolute, relative, span};
 
 /// The time, once a second while the tab is looked at; copied freely.
 #[derive(Clone, Copy)]
@@ -47,5 +47,17 @@ pub(crate) fn Relative(
         <time datetime=move || at.get().to_rfc3339() title=move || absolute(at.get())>
             {move || relative(at.get(), clock.now())}
         </time>
+    }
+}
+
+/// How long something has been so, since when in its title.
+#[component]
+pub(crate) fn Elapsed(
+    /// When it began.
+    since: DateTime<Utc>,
+) -> impl IntoView {
+    let clock = Clock::get();
+    view! {
+        <time datetime=since.to_rfc3339() title=absolute(since)>{move || span(clock.now() - since)}</time>
     }
 }

@@ -10,7 +10,7 @@ use leptos::prelude::*;
 use crate::components::{budget, status};
 use crate::paths::{self, Section};
 use crate::ui::clock::Relative;
-use crate::ui::link::external;
+use crate::ui::link::{external, external_named};
 use crate::ui::text::{bytes, plural, short_hash};
 
 /// Its row.
@@ -127,5 +127,5 @@ fn pointer_cell(heartbeat: &Heartbeat) -> AnyView {
 }
 
 fn open_link(url: &str, name: &str) -> AnyView {
-    external(url, format!("Open {name}"), "button")
+    external_named(url, "Open".to_owned(), format!(" {name}"), "button")
 }

@@ -54,10 +54,9 @@ pub(crate) fn section() -> AnyView {
                     <h3 id="p-pointers">"Where its state lies"</h3>
                     {part(|f| pointers::view(&f.pointers))}
                 </section>
-                <section class="panel" aria-labelledby="p-about">
+                <section class="panel full" aria-labelledby="p-about">
                     <h3 id="p-about">"About"</h3>
-                    {part(versions)}
-                    <Registration />
+                    <dl class="facts columns">{part(versions)} <Registration /></dl>
                 </section>
             </div>
             <section class="panel danger-zone" aria-labelledby="p-danger">
@@ -125,10 +124,8 @@ fn models(models: &[ModelInfo]) -> AnyView {
 
 fn versions(facts: &Facts) -> AnyView {
     view! {
-        <dl class="facts">
-            <div><dt>"OpenClaw"</dt><dd>{facts.openclaw_version.clone().unwrap_or_else(|| "not known yet".to_owned())}</dd></div>
-            <div><dt>"Gateway Worker"</dt><dd>{facts.tedix_version.clone()}</dd></div>
-        </dl>
+        <div><dt>"OpenClaw"</dt><dd>{facts.openclaw_version.clone().unwrap_or_else(|| "not known yet".to_owned())}</dd></div>
+        <div><dt>"Gateway Worker"</dt><dd>{facts.tedix_version.clone()}</dd></div>
     }
     .into_any()
 }
@@ -148,17 +145,15 @@ fn Registration() -> impl IntoView {
     });
     let summary = move || context.summary.value.get();
     view! {
-        <dl class="facts">
-            <div><dt>"Id"</dt><dd><code>{context.id().to_string()}</code></dd></div>
-            {move || summary().map(|s| view! {
+        <div><dt>"Id"</dt><dd><code>{context.id().to_string()}</code></dd></div>
+        {move || summary().map(|s| view! {
                 <div><dt>"Address"</dt><dd>{external(&s.url, s.url.clone(), "text-link")}</dd></div>
                 <div><dt>"Enrolled"</dt><dd><Relative at=s.enrolled_at /></dd></div>
                 {s.last_seen_at.map(|at| view! { <div><dt>"Last heartbeat"</dt><dd><Relative at=at /></dd></div> })}
             })}
-            {move || enrolment.get().and_then(Result::ok).map(|e| view! {
+        {move || enrolment.get().and_then(Result::ok).map(|e| view! {
                 <div><dt>"Registry"</dt><dd>{external(&e.registry_url, e.registry_url.clone(), "text-link")}</dd></div>
                 {e.last_error.map(|why| view! { <div><dt>"Last heartbeat refused"</dt><dd class="text-bad">{why}</dd></div> })}
             })}
-        </dl>
     }
 }

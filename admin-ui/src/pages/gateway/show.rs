@@ -103,7 +103,7 @@ fn tabs(context: GatewayContext, section: Memo<Option<Section>>) -> AnyView {
                 <a href=paths::gateway(&id, this)
                     aria-current=move || (section.get() == Some(this)).then_some("page")>
                     {this.label()}
-                    <Show when=edited><span class="dot" title="An edit is not applied"></span><span class="visually-hidden">", edited"</span></Show>
+                    <Show when=edited><span class="dot" aria-hidden="true"></span><span class="visually-hidden">", edited"</span></Show>
                 </a>
             </li>
         }

@@ -18,15 +18,16 @@ use crate::forms::policy::saved::{self, SavedDraft};
 use crate::ui::announce::Announcer;
 use crate::ui::toast::Toasts;
 
-/// A row of the operators table while it is edited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A row of the operators table while it is edited. Its signals belong to no
+/// component: rows are made by handlers whose own part of the page may go first.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OperatorEdit {
     /// Tells rows apart while their addresses change.
     pub(super) key: u64,
     /// E-mail address as typed.
-    pub(super) email: RwSignal<String>,
+    pub(super) email: ArcRwSignal<String>,
     /// Role as chosen.
-    pub(super) role: RwSignal<Role>,
+    pub(super) role: ArcRwSignal<Role>,
 }
 
 /// The version that the form opened on.
@@ -160,7 +161,7 @@ impl Editor {
     fn row(self, email: &str, role: Role) -> OperatorEdit {
         let key = self.next_key.get_value();
         self.next_key.set_value(key + 1);
-        OperatorEdit { key, email: RwSignal::new(email.to_owned()), role: RwSignal::new(role) }
+        OperatorEdit { key, email: ArcRwSignal::new(email.to_owned()), role: ArcRwSignal::new(role) }
     }
 
     /// Adds an empty operator.

@@ -47,7 +47,7 @@ pub(super) fn Operators(
                 </thead>
                 <tbody role="rowgroup">
                     <For each=move || editor.operators.get() key=|row| row.key
-                        children=move |row| operator(editor, row, faults, read_only) />
+                        children=move |row| operator(editor, &row, faults, read_only) />
                 </tbody>
             </table>
             <Errors id="operators-errors" errors=whole />
@@ -60,48 +60,49 @@ pub(super) fn Operators(
 
 fn operator(
     editor: Editor,
-    row: OperatorEdit,
+    row: &OperatorEdit,
     faults: Memo<Vec<FieldError>>,
     read_only: Signal<bool>,
 ) -> AnyView {
     let announcer = Announcer::get();
+    let (key, email, role) = (row.key, RwSignal::from(row.email.clone()), RwSignal::from(row.role.clone()));
     let errors = Signal::derive(move || {
-        let at = editor.operators.with(|rows| rows.iter().position(|r| r.key == row.key));
+        let at = editor.operators.with(|rows| rows.iter().position(|r| r.key == key));
         at.map(|i| faults.with(|f| details(&errors_at(f, &format!("/access/operators/{i}"))))).unwrap_or_default()
     });
-    let errors_id = format!("operator-{}-errors", row.key);
+    let errors_id = format!("operator-{key}-errors");
     let described = errors_id.clone();
     let called = move || {
-        let email = row.email.get();
+        let email = email.get();
         if email.trim().is_empty() { "this operator".to_owned() } else { email }
     };
     let remove = move |_| {
-        editor.operators.update(|rows| rows.retain(|r| r.key != row.key));
+        editor.operators.update(|rows| rows.retain(|r| r.key != key));
         announcer.say("Removed");
         crate::components::page::focus(".operators + .field-errors + div button");
     };
-    let option = move |role: Role| {
-        view! { <option value=role.as_str() selected=move || row.role.get() == role>{role.as_str()}</option> }
+    let option = move |of: Role| {
+        view! { <option value=of.as_str() selected=move || role.get() == of>{of.as_str()}</option> }
     };
     let chosen = move |value: String| {
-        if let Some(role) = ROLES.into_iter().find(|role| role.as_str() == value) {
-            row.role.set(role);
+        if let Some(chosen) = ROLES.into_iter().find(|role| role.as_str() == value) {
+            role.set(chosen);
         }
     };
     view! {
         <tr role="row">
             <td role="cell">
-                <input type="email" autocomplete="off" spellcheck="false" aria-label="E-mail address" placeholder="name@example.com"
+                <input type="text" inputmode="email" autocapitalize="none" autocomplete="off" spellcheck="false" aria-label="E-mail address" placeholder="name@example.com"
                     aria-describedby=described
                     aria-invalid=move || (!errors.get().is_empty()).then_some("true")
                     readonly=move || read_only.get()
-                    prop:value=move || row.email.get()
-                    on:input:target=move |event| row.email.set(event.target().value()) />
+                    prop:value=move || email.get()
+                    on:input:target=move |event| email.set(event.target().value()) />
                 <Errors id=errors_id errors=errors />
             </td>
             <td role="cell">
                 <select aria-label=move || format!("Role of {}", called()) disabled=move || read_only.get()
-                    prop:value=move || row.role.get().as_str()
+                    prop:value=move || role.get().as_str()
                     on:change:target=move |event| chosen(event.target().value())>
                     {ROLES.map(option)}
                 </select>
