@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use domain::fleet::{TICK, Tick, Vital};
 use domain::id::GatewayId;
 use domain::wire::registry::Heartbeat;
@@ -82,15 +83,12 @@ impl DurableObject for Pulse {
     async fn alarm(&self) -> Result<Response> {
         self.load()?;
         let now = PlatformClock.now();
-        let tick = self.with(|fleet| (!fleet.is_empty()).then(|| fleet.tick(now)))?;
-        // Nobody to listen to: the object may sleep until the next heartbeat.
-        let Some(tick) = tick else {
+        if self.with(|fleet| fleet.is_empty())? {
+            // Nobody to listen to: the object may sleep until the next heartbeat.
             self.armed.set(false);
             return Response::ok("");
-        };
-        self.sql()
-            .exec(SAVE_TICK, vec![serde_json::to_string(&tick)?.into()])?;
-        self.arm().await?;
+        }
+        self.tick(now).await?;
         for (id, vital) in self.with(|fleet| fleet.overdue(now))? {
             self.write(&id, vital).await?;
         }
@@ -107,7 +105,7 @@ impl Pulse {
             self.write(id, *vital).await?;
         }
         if !self.armed.get() && self.state.storage().get_alarm().await?.is_none() {
-            self.arm().await?;
+            self.tick(now).await?;
         }
         self.armed.set(true);
         let interval_seconds = self.with(|fleet| fleet.watch().interval_seconds)?;
@@ -159,7 +157,10 @@ impl Pulse {
         Ok(())
     }
 
-    async fn arm(&self) -> Result<()> {
+    /// Notes that it is up, and sees to it that the next note follows.
+    async fn tick(&self, now: DateTime<Utc>) -> Result<()> {
+        let tick = serde_json::to_string(&self.with(|fleet| fleet.tick(now))?)?;
+        self.sql().exec(SAVE_TICK, vec![tick.into()])?;
         let period = TICK.to_std().unwrap_or(Duration::from_secs(60));
         self.state.storage().set_alarm(period).await?;
         self.armed.set(true);
