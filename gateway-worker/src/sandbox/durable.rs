@@ -136,13 +136,15 @@ impl Shell {
     /// Does what is due, and notices an exit that nobody reported.
     fn look_after(self: &Rc<Self>) {
         let running = self.is_running();
+        // A start that was decided but not carried out yet is not an exit.
+        let settled = !self.performing.get() && self.tasks.borrow().is_empty();
         let outcome = self.with(|core| {
-            core.tick(now())?;
-            if core.state().expects_container() && !running && !self.performing.get() {
+            if settled && core.state().expects_container() && !running {
                 let run = core.state().run;
                 let reason = "the container is gone".to_owned();
                 core.happen(Input::Exited { run, code: None, reason }, GATEWAY, now())?;
             }
+            core.tick(now())?;
             Ok((core.state().expects_container(), core.state().run))
         });
         match outcome {
@@ -197,6 +199,10 @@ impl Shell {
     async fn try_launch(&self, run: u64) -> std::result::Result<(), String> {
         use domain::wire::init::{INIT_CREDENTIAL_ENV, MODEL_KEY_ENV};
         let container = self.container().ok_or("this deployment has no container")?;
+        if container.is_running() {
+            // One that nobody knows of: its credentials are lost, so it is of no use.
+            container.kill().await.map_err(|error| error.to_string())?;
+        }
         let random = || edge::random::bytes::<32>().map_err(|error| error.to_string());
         let random = (random()?, random()?);
         let issued = self.with(|core| Ok(core.issue_credentials(run, random)?));
