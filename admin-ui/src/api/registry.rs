@@ -26,14 +26,16 @@ impl Api {
     /// `GET gateways`, every page of it.
     pub(crate) async fn gateways(self, abort: Abort) -> Result<Vec<GatewaySummary>, ApiError> {
         let mut all = Vec::new();
-        let mut path = "gateways".to_owned();
+        // The largest page there is: few round trips for a large fleet.
+        let mut path = "gateways?limit=100".to_owned();
         loop {
             let page: Page<GatewaySummary> =
                 self.note(registry(Method::GET, &path, None, abort).await)?;
             all.extend(page.items);
             match page.next {
                 Some(next) => {
-                    path = format!("gateways?after={}", crate::ui::text::percent_encode(&next));
+                    let cursor = crate::ui::text::percent_encode(&next);
+                    path = format!("gateways?limit=100&cursor={cursor}");
                 }
                 None => return Ok(all),
             }

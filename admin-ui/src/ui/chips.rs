@@ -2,8 +2,9 @@
 //! combobox pattern of the ARIA Authoring Practices over a list of chips.
 
 use leptos::ev::KeyboardEvent;
-use leptos::html::Input;
+use leptos::html::{Input, Ul};
 use leptos::prelude::*;
+use leptos::web_sys::{ScrollIntoViewOptions, ScrollLogicalPosition};
 
 use super::announce::Announcer;
 use super::field::Errors;
@@ -94,6 +95,17 @@ pub(crate) fn ChipField(
     let shown = Memo::new(move |_| {
         let fits = |all: &Vec<Suggestion>| value.with(|taken| matching(all, taken, &typed.get()));
         if open.get() { all.with_value(fits) } else { Vec::new() }
+    });
+
+    // The list opens below the field: bring it into sight where the page ends above it.
+    let list_node = NodeRef::<Ul>::new();
+    let any = Memo::new(move |_| !shown.with(Vec::is_empty));
+    Effect::new(move |_| {
+        if let (true, Some(list)) = (any.get(), list_node.get()) {
+            let options = ScrollIntoViewOptions::new();
+            options.set_block(ScrollLogicalPosition::Nearest);
+            list.scroll_into_view_with_scroll_into_view_options(&options);
+        }
     });
 
     let close = move || {
@@ -234,7 +246,7 @@ pub(crate) fn ChipField(
                         }
                         on:keydown=keydown
                         on:blur=move |_| add(&typed.get_untracked()) />
-                    <ul role="listbox" id=list_id class="options" aria-label="Suggestions"
+                    <ul node_ref=list_node role="listbox" id=list_id class="options" aria-label="Suggestions"
                         hidden=move || shown.with(Vec::is_empty)>{options}</ul>
                 </div>
             </div>

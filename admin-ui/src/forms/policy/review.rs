@@ -35,11 +35,12 @@ pub(crate) fn groups(changes: &[Change]) -> Vec<Group> {
 pub(crate) fn summary(changes: &[Change]) -> String {
     let loosens = changes.iter().filter(|c| c.direction == Direction::Loosens).count();
     let total = changes.len();
-    let plural = if total == 1 { "" } else { "s" };
     match (total, loosens) {
         (0, _) => "Nothing would change.".to_owned(),
-        (_, 0) => format!("{total} change{plural}, all tighten."),
-        (_, l) if l == total => format!("{total} change{plural}, all loosen."),
+        (1, 0) => "1 change. It tightens.".to_owned(),
+        (1, _) => "1 change. It loosens.".to_owned(),
+        (_, 0) => format!("{total} changes, all tighten."),
+        (_, l) if l == total => format!("{total} changes, all loosen."),
         (_, l) => format!("{total} changes: {l} loosen{}, {} tighten{}.", s(l), total - l, s(total - l)),
     }
 }
@@ -120,7 +121,7 @@ mod tests {
         change[0].pointer = "/later/field".to_owned();
         assert_eq!(groups(&change)[0].title, "Other");
         assert_eq!(clause(&change[0]), "/later/field");
-        assert_eq!(summary(&change), "1 change, all loosen.");
+        assert_eq!(summary(&change), "1 change. It loosens.");
         assert_eq!(summary(&[]), "Nothing would change.");
     }
 }

@@ -73,25 +73,26 @@ fn notice(journey: &Journey) -> AnyView {
         ApplyState::Failed => Tone::Bad,
         ApplyState::Pending | ApplyState::Applying => Tone::Info,
     };
+    // Steps that are behind it.
     let reached = match journey.state {
-        ApplyState::Pending => 0,
-        ApplyState::Applying | ApplyState::Failed => 1,
-        ApplyState::Applied => 2,
+        ApplyState::Pending => 1,
+        ApplyState::Applying | ApplyState::Failed => 2,
+        ApplyState::Applied => 3,
     };
-    let names = ["Pending", "Applying", "Applied"];
-    let about = ["saved at the gateway", "fetched by the container", "confirmed by OpenClaw"];
-    let item = |(i, (name, about)): (usize, (&'static str, &'static str))| {
-        let done = i < reached || (i == reached && journey.state == ApplyState::Applied);
-        let now = i == reached && !done;
+    let names = ["Saved at the gateway", "Fetched by the container", "Confirmed by OpenClaw"];
+    let item = |(i, name): (usize, &'static str)| {
+        let done = i < reached;
+        // A version that was refused, or that waits for a start, is not under way.
+        let now = i == reached && journey.state != ApplyState::Failed && !journey.stopped;
         let class = if done { "step done" } else if now { "step now" } else { "step ahead" };
         view! {
             <li class=class aria-current=now.then_some("step")>
                 <span class="step-mark" aria-hidden="true">{done.then(|| Icon::Check.view())}</span>
-                <span>{name} <span class="muted">" " {about}</span></span>
+                <span>{name}</span>
             </li>
         }
     };
-    let steps = names.into_iter().zip(about).enumerate().map(item).collect::<Vec<_>>();
+    let steps = names.into_iter().enumerate().map(item).collect::<Vec<_>>();
     let detail = journey.detail.clone().map(|detail| view! { <p>{detail}</p> });
     let confirmed = journey.confirmed_at.filter(|_| journey.state == ApplyState::Applied);
     let state = match journey.state {
