@@ -97,13 +97,15 @@ fn row(row: &Row) -> AnyView {
     let reported = row.reported.clone();
     let seen = reported.clone().unwrap_or_default();
     let declared = row.declared.clone();
+    // What only makes it stricter needs no alarm.
+    let extra = if row.verdict == Verdict::Stricter { "chip stricter" } else { "chip differs" };
     view! {
         <tr role="row">
             <th role="rowheader" scope="row" data-label="Clause">{row.clause} <code class="sub muted">{row.path}</code></th>
-            <td role="cell" data-label="Policy">{chips(&row.declared, &seen, "only in the policy")}</td>
+            <td role="cell" data-label="Policy">{chips(&row.declared, &seen, "only in the policy", "chip differs")}</td>
             <td role="cell" data-label="OpenClaw">
                 {match reported {
-                    Some(list) => chips(&list, &declared, "only at OpenClaw"),
+                    Some(list) => chips(&list, &declared, "only at OpenClaw", extra),
                     None => view! { <span class="muted">"not reported"</span> }.into_any(),
                 }}
             </td>
@@ -114,14 +116,14 @@ fn row(row: &Row) -> AnyView {
 }
 
 /// A list as chips; what the other side lacks is marked.
-fn chips(list: &[String], other: &[String], lacking: &'static str) -> AnyView {
+fn chips(list: &[String], other: &[String], lacking: &'static str, class: &'static str) -> AnyView {
     if list.is_empty() {
         return view! { <span class="muted">"none"</span> }.into_any();
     }
     let chip = |entry: &String| {
         let alone = !other.contains(entry);
         view! {
-            <li class="chip" class:differs=alone title=alone.then_some(lacking)>
+            <li class=if alone { class } else { "chip" } title=alone.then_some(lacking)>
                 <span>{entry.clone()}</span>
                 {alone.then(|| view! { <span class="visually-hidden">{format!(", {lacking}")}</span> })}
             </li>

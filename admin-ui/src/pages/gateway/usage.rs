@@ -38,7 +38,7 @@ pub(crate) fn section() -> AnyView {
     };
     view! {
         <h2 tabindex="-1" data-section-heading="">"Usage"</h2>
-        <p class="muted">"Tokens that went through the gateway, by day in UTC. The dashed line is the daily limit of now."</p>
+        <p class="muted">"Tokens that went through the gateway, by day in UTC."</p>
         {body}
     }
     .into_any()
@@ -81,7 +81,12 @@ fn usage(rows: &[UsageRow], limit: Option<u64>) -> AnyView {
         }
     };
     view! {
-        <div class="panel">{chart(&bars, shown, label)}</div>
+        <div class="panel">
+            {chart(&bars, shown, label)}
+            {shown.map(|limit| view! {
+                <p class="muted">{format!("Dashed: the daily limit as it is now, {} tokens.", count(limit))}</p>
+            })}
+        </div>
         <table role="table" class="stacked" aria-label="Usage by day and model">
             <thead role="rowgroup">
                 <tr role="row">
