@@ -50,7 +50,9 @@ fn routes() -> AnyView {
 
 fn entrance(session: Session) -> AnyView {
     match session.state.get() {
-        State::Asking | State::SignedIn(_) => view! { <Loading what="Asking who you are" /> }.into_any(),
+        State::Asking | State::SignedIn(_) => {
+            view! { <Loading what="Asking who you are" /> }.into_any()
+        }
         State::SignedOut(error) => pages::session::sign_in::view(&error),
         State::Refused(error) => pages::session::refused::view(&error),
         State::Failed(error) => pages::session::failed::view(error, session),
@@ -67,7 +69,11 @@ fn FocusOnNavigation() -> impl IntoView {
         if let Some(before) = before.filter(|before| *before != now) {
             let same = paths::gateway_of(&now).is_some()
                 && paths::gateway_of(&before) == paths::gateway_of(&now);
-            page::focus(if same { "[data-section-heading]" } else { "[data-page-heading]" });
+            page::focus(if same {
+                "[data-section-heading]"
+            } else {
+                "[data-page-heading]"
+            });
             if !same {
                 window().scroll_to_with_x_and_y(0.0, 0.0);
             }

@@ -3,7 +3,10 @@
 //! It edits and watches governance. OpenClaw's own screens (chat, agents,
 //! skills, memory) are never rebuilt here: the app links to them.
 
-#![expect(unreachable_pub, reason = "`#[component]` writes `pub` before the props it makes")]
+#![expect(
+    unreachable_pub,
+    reason = "`#[component]` writes `pub` before the props it makes"
+)]
 
 mod api;
 mod app;

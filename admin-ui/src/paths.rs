@@ -23,8 +23,14 @@ pub(crate) enum Section {
 
 impl Section {
     /// All sections, in the order of the tabs.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Overview, Self::Policy, Self::Versions, Self::Effective, Self::Audit, Self::Usage];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Overview,
+        Self::Policy,
+        Self::Versions,
+        Self::Effective,
+        Self::Audit,
+        Self::Usage,
+    ];
 
     /// Its path segment; empty for the overview.
     pub(crate) const fn slug(self) -> &'static str {
@@ -64,7 +70,11 @@ pub(crate) fn fleet() -> String {
 /// The fleet as filtered.
 pub(crate) fn fleet_filtered(filter: &FleetFilter) -> String {
     let query = filter.to_query();
-    if query.is_empty() { fleet() } else { format!("/?{query}") }
+    if query.is_empty() {
+        fleet()
+    } else {
+        format!("/?{query}")
+    }
 }
 
 /// A section of a gateway's page.
@@ -78,7 +88,9 @@ pub(crate) fn gateway(id: &GatewayId, section: Section) -> String {
 /// The gateway that a path of this app belongs to, as spelled there.
 pub(crate) fn gateway_of(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/gateways/")?;
-    rest.split(['/', '?', '#']).next().filter(|id| !id.is_empty())
+    rest.split(['/', '?', '#'])
+        .next()
+        .filter(|id| !id.is_empty())
 }
 
 /// The sign-in link of a problem, changed so that it comes back to `here`
@@ -95,8 +107,15 @@ pub(crate) fn sign_in_returning(sign_in_url: &str, origin: &str, here: &str) -> 
             None => parts.push(part.to_owned()),
         }
     }
-    let back = if absolute { format!("{origin}{here}") } else { here.to_owned() };
-    parts.push(format!("redirect_url={}", crate::ui::text::percent_encode(&back)));
+    let back = if absolute {
+        format!("{origin}{here}")
+    } else {
+        here.to_owned()
+    };
+    parts.push(format!(
+        "redirect_url={}",
+        crate::ui::text::percent_encode(&back)
+    ));
     Some(format!("{base}?{}", parts.join("&")))
 }
 
@@ -117,8 +136,14 @@ mod tests {
             assert_eq!(gateway_of(&gateway(&id(), section)), Some(id().as_str()));
         }
         assert_eq!(Section::from_slug("nope"), None);
-        assert_eq!(gateway(&id(), Section::Overview), format!("/gateways/{}", id()));
-        assert_eq!(gateway(&id(), Section::Policy), format!("/gateways/{}/policy", id()));
+        assert_eq!(
+            gateway(&id(), Section::Overview),
+            format!("/gateways/{}", id())
+        );
+        assert_eq!(
+            gateway(&id(), Section::Policy),
+            format!("/gateways/{}/policy", id())
+        );
     }
 
     #[test]
@@ -135,9 +160,11 @@ mod tests {
 
     #[test]
     fn signing_in_returns_to_the_page_one_was_on() {
-        let from = "https://t.cloudflareaccess.com/cdn-cgi/access/login/h?kid=a&redirect_url=%2Fapi";
+        let from =
+            "https://t.cloudflareaccess.com/cdn-cgi/access/login/h?kid=a&redirect_url=%2Fapi";
         assert_eq!(
-            sign_in_returning(from, "https://r.example", "/gateways/gw_1/policy?x=1&y=2").as_deref(),
+            sign_in_returning(from, "https://r.example", "/gateways/gw_1/policy?x=1&y=2")
+                .as_deref(),
             Some(
                 "https://t.cloudflareaccess.com/cdn-cgi/access/login/h?kid=a\
                  &redirect_url=%2Fgateways%2Fgw_1%2Fpolicy%3Fx%3D1%26y%3D2"
@@ -148,6 +175,9 @@ mod tests {
             sign_in_returning(absolute, "http://localhost:8700", "/").as_deref(),
             Some("http://localhost:8799/login?redirect_url=http%3A%2F%2Flocalhost%3A8700%2F")
         );
-        assert_eq!(sign_in_returning("javascript:alert(1)", "https://r.example", "/"), None);
+        assert_eq!(
+            sign_in_returning("javascript:alert(1)", "https://r.example", "/"),
+            None
+        );
     }
 }

@@ -22,7 +22,10 @@ impl Abort {
 
     /// For requests; none when the component is gone.
     pub(crate) fn signal(self) -> Option<AbortSignal> {
-        self.0.try_get_value().flatten().map(|controller| controller.signal())
+        self.0
+            .try_get_value()
+            .flatten()
+            .map(|controller| controller.signal())
     }
 
     /// Whether its component is gone.

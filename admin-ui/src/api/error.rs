@@ -93,7 +93,10 @@ mod tests {
     #[test]
     fn anything_else_is_said_without_quoting_it() {
         let error = ApiError::from_response(502, "<script>alert(1)</script>", "The gateway");
-        assert_eq!(error.message(), "The gateway answered 502 without saying why.");
+        assert_eq!(
+            error.message(),
+            "The gateway answered 502 without saying why."
+        );
         assert_eq!(error.status(), None);
     }
 }

@@ -78,8 +78,16 @@ impl Gateway {
     /// `POST policy/diff`: what a document would change.
     pub(crate) async fn diff(&self, document: Value, abort: Abort) -> Result<PolicyDiff, ApiError> {
         let body = Some(http::body(&CandidatePolicy { document })?);
-        self.call(Call { method: Method::POST, path: "policy/diff", if_match: None, body }, abort)
-            .await
+        self.call(
+            Call {
+                method: Method::POST,
+                path: "policy/diff",
+                if_match: None,
+                body,
+            },
+            abort,
+        )
+        .await
     }
 
     /// `PUT policy` on the version it was edited from.
@@ -90,7 +98,12 @@ impl Gateway {
         abort: Abort,
     ) -> Result<PolicyEnvelope, ApiError> {
         let body = Some(http::body(request)?);
-        let call = Call { method: Method::PUT, path: "policy", if_match: Some(base), body };
+        let call = Call {
+            method: Method::PUT,
+            path: "policy",
+            if_match: Some(base),
+            body,
+        };
         self.call(call, abort).await
     }
 
@@ -135,13 +148,30 @@ impl Gateway {
     ) -> Result<(), ApiError> {
         let path = format!("sandbox/{}", action.slug());
         let body = Some("{}".to_owned());
-        self.text(&Call { method: Method::POST, path: &path, if_match: None, body }, abort)
-            .await
-            .map(|_| ())
+        self.text(
+            &Call {
+                method: Method::POST,
+                path: &path,
+                if_match: None,
+                body,
+            },
+            abort,
+        )
+        .await
+        .map(|_| ())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, abort: Abort) -> Result<T, ApiError> {
-        self.call(Call { method: Method::GET, path, if_match: None, body: None }, abort).await
+        self.call(
+            Call {
+                method: Method::GET,
+                path,
+                if_match: None,
+                body: None,
+            },
+            abort,
+        )
+        .await
     }
 
     async fn call<T: DeserializeOwned>(&self, call: Call<'_>, abort: Abort) -> Result<T, ApiError> {

@@ -2,7 +2,9 @@
 
 use gloo_net::http::{Method, RequestBuilder};
 use js_sys::Array;
-use leptos::web_sys::{AbortSignal, RequestCache, RequestCredentials, RequestRedirect, ResponseType};
+use leptos::web_sys::{
+    AbortSignal, RequestCache, RequestCredentials, RequestRedirect, ResponseType,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -55,7 +57,9 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str, whom: &str) -> Result<T, Api
     serde_json::from_str(text).map_err(|error| {
         leptos::logging::error!("{whom}: {error}");
         let hint = "It may run another version; reload this page to get its newest app.";
-        ApiError::Unreadable(format!("{whom} answered something this app cannot read. {hint}"))
+        ApiError::Unreadable(format!(
+            "{whom} answered something this app cannot read. {hint}"
+        ))
     })
 }
 
@@ -64,7 +68,9 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str, whom: &str) -> Result<T, Api
 /// # Errors
 /// See [`ApiError`].
 pub(crate) async fn text(ask: Ask<'_>, abort: Abort) -> Result<String, ApiError> {
-    let Some(ended) = abort.signal() else { return Err(ApiError::Aborted) };
+    let Some(ended) = abort.signal() else {
+        return Err(ApiError::Aborted);
+    };
     let timeout = AbortSignal::timeout_with_u32(TIMEOUT_MS);
     let signal = AbortSignal::any(&Array::of2(&ended, &timeout));
     let unreachable = |why: &str| ApiError::Unreachable(format!("{} {why}", ask.whom));
@@ -86,7 +92,9 @@ pub(crate) async fn text(ask: Ask<'_>, abort: Abort) -> Result<String, ApiError>
         request = request.header("if-match", tag);
     }
     let request = match ask.body.clone() {
-        Some(body) => request.header("content-type", "application/json").body(body),
+        Some(body) => request
+            .header("content-type", "application/json")
+            .body(body),
         None => request.build(),
     };
     let failed = |_| {
@@ -104,5 +112,9 @@ pub(crate) async fn text(ask: Ask<'_>, abort: Abort) -> Result<String, ApiError>
     }
     let status = response.status();
     let text = response.text().await.map_err(failed)?;
-    if response.ok() { Ok(text) } else { Err(ApiError::from_response(status, &text, ask.whom)) }
+    if response.ok() {
+        Ok(text)
+    } else {
+        Err(ApiError::from_response(status, &text, ask.whom))
+    }
 }

@@ -41,7 +41,11 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Live<T> {
     /// while it is hidden or while an answer is awaited. Ends with the component.
     pub(crate) fn every(every: Duration, fetch: impl Fn(Abort) -> Pending<T> + 'static) -> Self {
         let abort = Abort::on_cleanup();
-        let (value, error, at) = (RwSignal::new(None), RwSignal::new(None), RwSignal::new(None));
+        let (value, error, at) = (
+            RwSignal::new(None),
+            RwSignal::new(None),
+            RwSignal::new(None),
+        );
         let asking = StoredValue::new(false);
         let again = StoredValue::new(false);
         let fetch = Rc::new(fetch);
@@ -80,7 +84,12 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Live<T> {
             });
         };
         let refresh: Rc<dyn Fn()> = Rc::new(refresh);
-        let live = Self { value, error, at, refresh: StoredValue::new_local(refresh) };
+        let live = Self {
+            value,
+            error,
+            at,
+            refresh: StoredValue::new_local(refresh),
+        };
         live.refresh();
         let look = move || {
             let idle = !abort.ended() && !asking.get_value();

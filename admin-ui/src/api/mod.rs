@@ -32,7 +32,10 @@ impl Api {
     /// Makes it available to every component below. `signed_out` is set when the
     /// registry no longer knows the person.
     pub(crate) fn provide(signed_out: RwSignal<Option<ApiError>>) -> Self {
-        let api = Self { tokens: StoredValue::new(HashMap::new()), signed_out };
+        let api = Self {
+            tokens: StoredValue::new(HashMap::new()),
+            signed_out,
+        };
         provide_context(api);
         api
     }
@@ -56,7 +59,10 @@ impl Api {
 /// The browser's time.
 pub(crate) fn now() -> DateTime<Utc> {
     // INVARIANT: `Date.now()` is a whole number of milliseconds well inside i64.
-    #[expect(clippy::cast_possible_truncation, reason = "whole milliseconds, see above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "whole milliseconds, see above"
+    )]
     let millis = js_sys::Date::now() as i64;
     DateTime::from_timestamp_millis(millis).unwrap_or_default()
 }

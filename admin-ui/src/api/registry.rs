@@ -67,7 +67,10 @@ impl Api {
         id: &GatewayId,
         abort: Abort,
     ) -> Result<GatewayToken, ApiError> {
-        let held = self.tokens.try_get_value().and_then(|tokens| tokens.get(id).cloned());
+        let held = self
+            .tokens
+            .try_get_value()
+            .and_then(|tokens| tokens.get(id).cloned());
         if let Some(token) = held
             && (token.expires_at - super::now()).num_seconds() > TOKEN_MARGIN_SECONDS
         {
@@ -97,6 +100,13 @@ async fn registry<T: DeserializeOwned>(
     abort: Abort,
 ) -> Result<T, ApiError> {
     let url = format!("{API_PREFIX}/{path}");
-    let ask = Ask { method, url, whom: "The registry", bearer: None, if_match: None, body };
+    let ask = Ask {
+        method,
+        url,
+        whom: "The registry",
+        bearer: None,
+        if_match: None,
+        body,
+    };
     http::json(ask, abort).await
 }

@@ -29,7 +29,11 @@ pub(crate) fn remove(key: &str) {
 
 /// Every key there is.
 pub(crate) fn keys() -> Vec<String> {
-    let Some(storage) = storage() else { return Vec::new() };
+    let Some(storage) = storage() else {
+        return Vec::new();
+    };
     let length = storage.length().unwrap_or(0);
-    (0..length).filter_map(|i| storage.key(i).ok().flatten()).collect()
+    (0..length)
+        .filter_map(|i| storage.key(i).ok().flatten())
+        .collect()
 }

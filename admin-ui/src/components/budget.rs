@@ -80,7 +80,10 @@ mod tests {
         };
         assert_eq!(in_words(&budget), "250 of 1\u{202f}000 tokens (25 %)");
         budget.tokens_used = 1_500;
-        assert_eq!(in_words(&budget), "1\u{202f}500 of 1\u{202f}000 tokens (150 %)");
+        assert_eq!(
+            in_words(&budget),
+            "1\u{202f}500 of 1\u{202f}000 tokens (150 %)"
+        );
         budget.tokens_per_day = None;
         assert_eq!(in_words(&budget), "1\u{202f}500 tokens, no limit");
     }

@@ -42,7 +42,11 @@ impl GatewayContext {
             let id = id.clone();
             Box::pin(async move { api.gateway(&id, abort).await })
         });
-        let context = Self { gateway: StoredValue::new(gateway), summary, status };
+        let context = Self {
+            gateway: StoredValue::new(gateway),
+            summary,
+            status,
+        };
         provide_context(context);
         context
     }
@@ -64,25 +68,45 @@ impl GatewayContext {
 
     /// Its name once known, else its id.
     pub(crate) fn name(self) -> String {
-        let from_registry = self.summary.value.with(|s| s.as_ref().map(|s| s.name.to_string()));
+        let from_registry = self
+            .summary
+            .value
+            .with(|s| s.as_ref().map(|s| s.name.to_string()));
         from_registry
-            .or_else(|| self.status.value.with(|s| s.as_ref().map(|s| s.name.to_string())))
+            .or_else(|| {
+                self.status
+                    .value
+                    .with(|s| s.as_ref().map(|s| s.name.to_string()))
+            })
             .unwrap_or_else(|| self.id().to_string())
     }
 
     /// What is known about it: from itself, else from its last heartbeat.
     pub(crate) fn facts(self) -> Option<Facts> {
         let own = self.status.value.get().map(Facts::from);
-        own.or_else(|| self.summary.value.get().and_then(|s| s.heartbeat).map(Facts::from))
+        own.or_else(|| {
+            self.summary
+                .value
+                .get()
+                .and_then(|s| s.heartbeat)
+                .map(Facts::from)
+        })
     }
 
     /// Why the person may not do what takes `needed`; none when they may.
     pub(crate) fn why_not(self, needed: Role) -> Option<String> {
-        let role = self.status.value.with(|s| s.as_ref().map(|s| s.viewer.role));
+        let role = self
+            .status
+            .value
+            .with(|s| s.as_ref().map(|s| s.viewer.role));
         match role {
             None => Some("The gateway has not answered yet.".to_owned()),
             Some(role) if role >= needed => None,
-            Some(role) => Some(format!("You are {} here; this takes {}.", with_article(role), with_article(needed))),
+            Some(role) => Some(format!(
+                "You are {} here; this takes {}.",
+                with_article(role),
+                with_article(needed)
+            )),
         }
     }
 }

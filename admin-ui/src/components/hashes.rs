@@ -28,8 +28,16 @@ pub(crate) fn stations(policy: &PolicyStatus) -> [Station; 3] {
         hash: hash.clone(),
     };
     [
-        station("Desired", "saved by an operator", &Some(policy.desired_hash.clone())),
-        station("Acknowledged", "fetched by the container", &policy.acknowledged_hash),
+        station(
+            "Desired",
+            "saved by an operator",
+            &Some(policy.desired_hash.clone()),
+        ),
+        station(
+            "Acknowledged",
+            "fetched by the container",
+            &policy.acknowledged_hash,
+        ),
         station("Effective", "confirmed by OpenClaw", &policy.effective_hash),
     ]
 }
@@ -73,7 +81,11 @@ mod tests {
             confirmed_at: None,
         };
         assert_eq!(stations(&policy).map(|s| s.reached), [true, true, false]);
-        let fresh = PolicyStatus { acknowledged_hash: None, effective_hash: None, ..policy };
+        let fresh = PolicyStatus {
+            acknowledged_hash: None,
+            effective_hash: None,
+            ..policy
+        };
         assert_eq!(stations(&fresh).map(|s| s.reached), [true, false, false]);
     }
 }

@@ -24,7 +24,9 @@ pub(crate) struct LeaveGuard {
 impl LeaveGuard {
     /// Makes it available to every component below.
     pub(crate) fn provide() -> Self {
-        let guard = Self { editing: RwSignal::new(None) };
+        let guard = Self {
+            editing: RwSignal::new(None),
+        };
         provide_context(guard);
         guard
     }
@@ -40,7 +42,11 @@ fn followed(event: &MouseEvent) -> Option<String> {
     let plain = event.button() == 0
         && !(event.ctrl_key() || event.meta_key() || event.shift_key() || event.alt_key());
     let target = event.target()?.dyn_into::<Element>().ok()?;
-    let link = target.closest("a[href]").ok()??.dyn_into::<HtmlAnchorElement>().ok()?;
+    let link = target
+        .closest("a[href]")
+        .ok()??
+        .dyn_into::<HtmlAnchorElement>()
+        .ok()?;
     let own = link.origin() == window().location().origin().ok()?;
     let here = link.target().is_empty() && !link.rel().contains("external");
     (plain && own && here).then(|| format!("{}{}", link.pathname(), link.search()))
@@ -63,7 +69,9 @@ pub(crate) fn LeaveDialog() -> impl IntoView {
     on_cleanup(move || unload.remove());
 
     let clicked = move |event: MouseEvent| {
-        let Some(editing) = guard.editing.get_untracked() else { return };
+        let Some(editing) = guard.editing.get_untracked() else {
+            return;
+        };
         let Some(path) = followed(&event) else { return };
         // Another section of the same gateway keeps the edit in sight.
         if paths::gateway_of(&path) == Some(editing.as_str()) || confirmed.get_value() {

@@ -22,7 +22,11 @@ struct Confirmation {
 
 const fn confirmation(action: SandboxAction) -> Confirmation {
     match action {
-        SandboxAction::Start => Confirmation { title: "Start?", consequence: "", yes: "Start" },
+        SandboxAction::Start => Confirmation {
+            title: "Start?",
+            consequence: "",
+            yes: "Start",
+        },
         SandboxAction::Stop => Confirmation {
             title: "Stop this gateway?",
             consequence: "Work that is under way ends, chats are cut off, and nothing runs until somebody starts it again.",
@@ -46,11 +50,15 @@ pub(crate) fn out_of_place(action: SandboxAction, phase: SandboxPhase) -> Option
     match (action, phase) {
         (SandboxAction::Start, SandboxPhase::Starting) => Some("It is starting already."),
         (SandboxAction::Start, SandboxPhase::Ready) => Some("It is running already."),
-        (SandboxAction::Start, SandboxPhase::Stopping) => Some("It is stopping; wait until it has."),
+        (SandboxAction::Start, SandboxPhase::Stopping) => {
+            Some("It is stopping; wait until it has.")
+        }
         (SandboxAction::Stop, SandboxPhase::Stopped) => Some("It is stopped already."),
         (SandboxAction::Stop, SandboxPhase::Stopping) => Some("It is stopping already."),
         (SandboxAction::Restart, SandboxPhase::Stopped) => Some("It is stopped; start it instead."),
-        (SandboxAction::Restart, SandboxPhase::Stopping) => Some("It is stopping; wait until it has."),
+        (SandboxAction::Restart, SandboxPhase::Stopping) => {
+            Some("It is stopping; wait until it has.")
+        }
         _ => None,
     }
 }
@@ -80,8 +88,13 @@ pub(crate) fn ActionButton(
     let (busy, open) = (RwSignal::new(false), RwSignal::new(false));
     let why_not = Signal::derive(move || {
         context.why_not(needs).or_else(|| {
-            let phase = context.status.value.with(|s| s.as_ref().map(|s| s.sandbox.phase));
-            phase.and_then(|phase| out_of_place(action, phase)).map(str::to_owned)
+            let phase = context
+                .status
+                .value
+                .with(|s| s.as_ref().map(|s| s.sandbox.phase));
+            phase
+                .and_then(|phase| out_of_place(action, phase))
+                .map(str::to_owned)
         })
     });
     let words = confirmation(action);
@@ -103,9 +116,17 @@ pub(crate) fn ActionButton(
         });
     });
     let press = move |()| {
-        if action == SandboxAction::Start { run.run(()) } else { open.set(true) }
+        if action == SandboxAction::Start {
+            run.run(())
+        } else {
+            open.set(true)
+        }
     };
-    let weight = if action == SandboxAction::Destroy { Weight::Danger } else { Weight::Plain };
+    let weight = if action == SandboxAction::Destroy {
+        Weight::Danger
+    } else {
+        Weight::Plain
+    };
     view! {
         <Button on_press=press busy=busy why_not=why_not weight=weight>{text}</Button>
         <Dialog open=open title=words.title>
@@ -126,14 +147,23 @@ mod tests {
 
     #[test]
     fn a_failed_container_can_be_started_and_a_running_one_cannot() {
-        assert_eq!(out_of_place(SandboxAction::Start, SandboxPhase::Failed), None);
-        assert_eq!(out_of_place(SandboxAction::Start, SandboxPhase::BackingOff), None);
+        assert_eq!(
+            out_of_place(SandboxAction::Start, SandboxPhase::Failed),
+            None
+        );
+        assert_eq!(
+            out_of_place(SandboxAction::Start, SandboxPhase::BackingOff),
+            None
+        );
         assert!(out_of_place(SandboxAction::Start, SandboxPhase::Ready).is_some());
     }
 
     #[test]
     fn what_is_stopped_cannot_be_stopped_and_destroy_is_always_possible() {
         assert!(out_of_place(SandboxAction::Stop, SandboxPhase::Stopped).is_some());
-        assert_eq!(out_of_place(SandboxAction::Destroy, SandboxPhase::Stopped), None);
+        assert_eq!(
+            out_of_place(SandboxAction::Destroy, SandboxPhase::Stopped),
+            None
+        );
     }
 }

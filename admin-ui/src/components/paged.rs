@@ -45,12 +45,24 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Paged<T> {
         let context = GatewayContext::get();
         let live = Live::every(EVERY, move |abort| fetch(context.gateway(), None, abort));
         let (older, next) = (RwSignal::new(Vec::new()), RwSignal::new(None));
-        Self { live, older, next, key, fetch, abort: Abort::on_cleanup() }
+        Self {
+            live,
+            older,
+            next,
+            key,
+            fetch,
+            abort: Abort::on_cleanup(),
+        }
     }
 
     /// Everything read so far, newest first.
     pub(crate) fn items(self) -> Vec<T> {
-        let newest = self.live.value.get().map(|page| page.items).unwrap_or_default();
+        let newest = self
+            .live
+            .value
+            .get()
+            .map(|page| page.items)
+            .unwrap_or_default();
         merged(newest, self.older.get(), self.key)
     }
 
@@ -61,7 +73,10 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Paged<T> {
         let busy = RwSignal::new(false);
         let cursor = move || match self.next.get() {
             Some(next) => next,
-            None => self.live.value.with(|page| page.as_ref().and_then(|page| page.next.clone())),
+            None => self
+                .live
+                .value
+                .with(|page| page.as_ref().and_then(|page| page.next.clone())),
         };
         let press = Callback::new(move |()| {
             busy.set(true);
@@ -109,7 +124,11 @@ mod tests {
     #[test]
     fn pages_that_overlap_show_each_item_once_newest_first() {
         let key = |item: &(u64, &str)| item.0;
-        let all = merged(vec![(5, "new"), (4, "new")], vec![(4, "old"), (3, "old")], key);
+        let all = merged(
+            vec![(5, "new"), (4, "new")],
+            vec![(4, "old"), (3, "old")],
+            key,
+        );
         assert_eq!(all, [(5, "new"), (4, "new"), (3, "old")]);
     }
 }

@@ -20,8 +20,12 @@ pub(crate) enum Progress {
     Ahead,
 }
 
-const STEPS: [StartStep; 4] =
-    [StartStep::Container, StartStep::Configuring, StartStep::Openclaw, StartStep::Confirming];
+const STEPS: [StartStep; 4] = [
+    StartStep::Container,
+    StartStep::Configuring,
+    StartStep::Openclaw,
+    StartStep::Confirming,
+];
 
 /// The steps of a start, and how far it has come.
 pub(crate) fn timeline(sandbox: &SandboxStatus) -> [(StartStep, Progress); 4] {
@@ -44,7 +48,10 @@ pub(crate) fn timeline(sandbox: &SandboxStatus) -> [(StartStep, Progress); 4] {
 
 /// The phase in one line, with the step while it starts.
 pub(crate) fn line(sandbox: &SandboxStatus) -> AnyView {
-    let step = sandbox.step.filter(|_| sandbox.phase == SandboxPhase::Starting).map(status::step);
+    let step = sandbox
+        .step
+        .filter(|_| sandbox.phase == SandboxPhase::Starting)
+        .map(status::step);
     view! {
         {status::badge(status::phase(sandbox.phase))}
         {step.map(|step| view! { <span class="muted">{step}</span> })}
@@ -113,8 +120,14 @@ mod tests {
 
     fn at(phase: SandboxPhase, step: Option<StartStep>) -> [Progress; 4] {
         let since = chrono::DateTime::UNIX_EPOCH;
-        let sandbox =
-            SandboxStatus { phase, step, since, restarts: 0, last_exit: None, retry_at: None };
+        let sandbox = SandboxStatus {
+            phase,
+            step,
+            since,
+            restarts: 0,
+            last_exit: None,
+            retry_at: None,
+        };
         timeline(&sandbox).map(|(_, progress)| progress)
     }
 
@@ -127,6 +140,9 @@ mod tests {
             [Done, Done, Now, Ahead]
         );
         assert_eq!(at(SandboxPhase::Ready, None), [Done; 4]);
-        assert_eq!(at(SandboxPhase::Stopped, Some(StartStep::Openclaw)), [Ahead; 4]);
+        assert_eq!(
+            at(SandboxPhase::Stopped, Some(StartStep::Openclaw)),
+            [Ahead; 4]
+        );
     }
 }

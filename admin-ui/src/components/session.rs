@@ -40,7 +40,12 @@ impl Session {
         let ended = RwSignal::new(None);
         let api = Api::provide(ended);
         let state = RwSignal::new(State::Asking);
-        let session = Self { state, ended, api, abort: Abort::on_cleanup() };
+        let session = Self {
+            state,
+            ended,
+            api,
+            abort: Abort::on_cleanup(),
+        };
         provide_context(session);
         session.ask();
         session

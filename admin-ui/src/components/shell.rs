@@ -36,7 +36,9 @@ pub(crate) fn Shell(children: Children) -> impl IntoView {
 /// Moves the focus without touching the address, which belongs to the router.
 fn skip(event: &leptos::web_sys::MouseEvent) {
     event.prevent_default();
-    let main = document().get_element_by_id("main").and_then(|m| m.dyn_into::<HtmlElement>().ok());
+    let main = document()
+        .get_element_by_id("main")
+        .and_then(|m| m.dyn_into::<HtmlElement>().ok());
     if let Some(main) = main {
         drop(main.focus());
     }

@@ -39,10 +39,19 @@ impl FleetFilter {
     /// Reads the decoded values of `q` and `status`. What is unknown is left out:
     /// an old link still shows something.
     pub(crate) fn from_query(q: Option<&str>, status: Option<&str>) -> Self {
-        let named: Vec<&str> = status.unwrap_or_default().split(',').map(str::trim).collect();
-        let statuses =
-            STATUSES.into_iter().filter(|status| named.contains(&status_slug(*status))).collect();
-        Self { text: q.unwrap_or_default().chars().take(100).collect(), statuses }
+        let named: Vec<&str> = status
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .collect();
+        let statuses = STATUSES
+            .into_iter()
+            .filter(|status| named.contains(&status_slug(*status)))
+            .collect();
+        Self {
+            text: q.unwrap_or_default().chars().take(100).collect(),
+            statuses,
+        }
     }
 
     /// The query of the address, without the question mark; empty for no filter.
@@ -53,7 +62,11 @@ impl FleetFilter {
             parts.push(format!("q={}", crate::ui::text::percent_encode(text)));
         }
         if !self.statuses.is_empty() {
-            let slugs: Vec<_> = self.statuses.iter().map(|status| status_slug(*status)).collect();
+            let slugs: Vec<_> = self
+                .statuses
+                .iter()
+                .map(|status| status_slug(*status))
+                .collect();
             parts.push(format!("status={}", slugs.join(",")));
         }
         parts.join("&")
@@ -62,9 +75,16 @@ impl FleetFilter {
     /// The same filter with a status added, or taken out when it was in.
     pub(crate) fn toggled(&self, status: FleetStatus) -> Self {
         let on = |s: &FleetStatus| {
-            if *s == status { !self.statuses.contains(s) } else { self.statuses.contains(s) }
+            if *s == status {
+                !self.statuses.contains(s)
+            } else {
+                self.statuses.contains(s)
+            }
         };
-        Self { text: self.text.clone(), statuses: STATUSES.into_iter().filter(on).collect() }
+        Self {
+            text: self.text.clone(),
+            statuses: STATUSES.into_iter().filter(on).collect(),
+        }
     }
 
     /// Whether it lets everything through.
@@ -106,7 +126,10 @@ mod tests {
             text: "comp & co".to_owned(),
             statuses: vec![FleetStatus::Degraded, FleetStatus::Online],
         };
-        assert_eq!(filter.to_query(), "q=comp%20%26%20co&status=degraded,online");
+        assert_eq!(
+            filter.to_query(),
+            "q=comp%20%26%20co&status=degraded,online"
+        );
         let read = FleetFilter::from_query(Some("comp & co"), Some("online,degraded"));
         assert_eq!(read, filter);
     }
@@ -115,7 +138,12 @@ mod tests {
     fn unknown_and_missing_parts_filter_nothing() {
         assert!(FleetFilter::from_query(None, None).is_empty());
         assert!(FleetFilter::from_query(Some("  "), Some("sleeping,,")).is_empty());
-        assert_eq!(FleetFilter::from_query(Some(&"x".repeat(500)), None).text.len(), 100);
+        assert_eq!(
+            FleetFilter::from_query(Some(&"x".repeat(500)), None)
+                .text
+                .len(),
+            100
+        );
     }
 
     #[test]
@@ -131,7 +159,8 @@ mod tests {
     #[test]
     fn it_matches_names_addresses_and_statuses() {
         let company = gateway("company", FleetStatus::Online);
-        let matches = |q: &str, s: &str| FleetFilter::from_query(Some(q), Some(s)).matches(&company);
+        let matches =
+            |q: &str, s: &str| FleetFilter::from_query(Some(q), Some(s)).matches(&company);
         assert!(matches("", "") && matches("OMPA", "") && matches("example.com", "online"));
         assert!(!matches("personal", "") && !matches("company", "offline"));
         let slugs: std::collections::BTreeSet<_> = STATUSES.map(status_slug).into();

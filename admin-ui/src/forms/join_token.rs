@@ -5,8 +5,12 @@ use domain::problem::FieldError;
 use domain::wire::registry::CreateJoinToken;
 
 /// How long a token may be made to last, in seconds, with what the form says.
-pub(crate) const LIFETIMES: [(u32, &str); 4] =
-    [(300, "5 minutes"), (900, "15 minutes"), (1800, "30 minutes"), (3600, "1 hour")];
+pub(crate) const LIFETIMES: [(u32, &str); 4] = [
+    (300, "5 minutes"),
+    (900, "15 minutes"),
+    (1800, "30 minutes"),
+    (3600, "1 hour"),
+];
 
 /// The form's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,10 @@ pub(crate) struct JoinTokenDraft {
 
 impl Default for JoinTokenDraft {
     fn default() -> Self {
-        Self { name: String::new(), ttl_seconds: 300 }
+        Self {
+            name: String::new(),
+            ttl_seconds: 300,
+        }
     }
 }
 
@@ -36,7 +43,10 @@ impl JoinTokenDraft {
                 Err(error) => return Err(vec![FieldError::new("/name", error.to_string())]),
             },
         };
-        Ok(CreateJoinToken { name, ttl_seconds: Some(self.ttl_seconds) })
+        Ok(CreateJoinToken {
+            name,
+            ttl_seconds: Some(self.ttl_seconds),
+        })
     }
 }
 
@@ -53,7 +63,10 @@ mod tests {
     #[test]
     fn a_name_that_no_gateway_can_have_is_said_at_its_field() {
         for bad in ["Company", "-a", "a b", "<b>"] {
-            let draft = JoinTokenDraft { name: bad.to_owned(), ..JoinTokenDraft::default() };
+            let draft = JoinTokenDraft {
+                name: bad.to_owned(),
+                ..JoinTokenDraft::default()
+            };
             let errors = draft.into_request().expect_err("refused");
             assert_eq!(errors[0].pointer, "/name", "{bad}");
         }
@@ -61,6 +74,10 @@ mod tests {
 
     #[test]
     fn every_lifetime_is_one_the_registry_takes() {
-        assert!(LIFETIMES.iter().all(|(seconds, _)| (30..=3600).contains(seconds)));
+        assert!(
+            LIFETIMES
+                .iter()
+                .all(|(seconds, _)| (30..=3600).contains(seconds))
+        );
     }
 }

@@ -35,8 +35,13 @@ const HEIGHT: f64 = 120.0;
 /// that is larger, fills the height.
 pub(crate) fn place(values: &[u64], limit: Option<u64>) -> Vec<Placed> {
     let top = scale(values, limit);
-    #[expect(clippy::cast_precision_loss, reason = "a chart needs no more than 52 bits")]
-    let (slot, height) = (WIDTH / values.len().max(1) as f64, |v: u64| HEIGHT * v as f64 / top as f64);
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a chart needs no more than 52 bits"
+    )]
+    let (slot, height) = (WIDTH / values.len().max(1) as f64, |v: u64| {
+        HEIGHT * v as f64 / top as f64
+    });
     let width = (slot * 0.7).min(48.0);
     let mut left = 0.0;
     values
@@ -45,13 +50,24 @@ pub(crate) fn place(values: &[u64], limit: Option<u64>) -> Vec<Placed> {
             let height = height(*value);
             let x = left + (slot - width) / 2.0;
             left += slot;
-            Placed { x, y: HEIGHT - height, width, height }
+            Placed {
+                x,
+                y: HEIGHT - height,
+                width,
+                height,
+            }
         })
         .collect()
 }
 
 fn scale(values: &[u64], limit: Option<u64>) -> u64 {
-    values.iter().copied().chain(limit).max().unwrap_or(1).max(1)
+    values
+        .iter()
+        .copied()
+        .chain(limit)
+        .max()
+        .unwrap_or(1)
+        .max(1)
 }
 
 /// The chart, with a dashed line at `limit`.
@@ -73,7 +89,9 @@ pub(crate) fn chart(bars: &[Bar], limit: Option<u64>, label: String) -> AnyView 
         })
         .collect::<Vec<_>>();
     let line = limit.map(|limit| {
-        let at = place(&[limit], Some(scale(&values, Some(limit)))).first().map_or(0.0, |p| p.y);
+        let at = place(&[limit], Some(scale(&values, Some(limit))))
+            .first()
+            .map_or(0.0, |p| p.y);
         view! { <line class="bar-limit" x1="0" x2="600" y1=at y2=at></line> }
     });
     view! {

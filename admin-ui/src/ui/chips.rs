@@ -83,8 +83,11 @@ pub(crate) fn ChipField(
     placeholder: &'static str,
 ) -> impl IntoView {
     let id = unique("chips");
-    let (list_id, hint_id, errors_id) =
-        (format!("{id}-list"), format!("{id}-hint"), format!("{id}-errors"));
+    let (list_id, hint_id, errors_id) = (
+        format!("{id}-list"),
+        format!("{id}-hint"),
+        format!("{id}-errors"),
+    );
     let described = format!("{hint_id} {errors_id}");
     let announcer = Announcer::get();
     let input = NodeRef::<Input>::new();
@@ -94,7 +97,11 @@ pub(crate) fn ChipField(
     let all = StoredValue::new(suggestions);
     let shown = Memo::new(move |_| {
         let fits = |all: &Vec<Suggestion>| value.with(|taken| matching(all, taken, &typed.get()));
-        if open.get() { all.with_value(fits) } else { Vec::new() }
+        if open.get() {
+            all.with_value(fits)
+        } else {
+            Vec::new()
+        }
     });
 
     // The list opens below the field: bring it into sight where the page ends above it.
@@ -201,7 +208,12 @@ pub(crate) fn ChipField(
     };
     let active_id = {
         let option_id = option_id.clone();
-        move || active.get().filter(|i| *i < shown.with(Vec::len)).map(&option_id)
+        move || {
+            active
+                .get()
+                .filter(|i| *i < shown.with(Vec::len))
+                .map(&option_id)
+        }
     };
     let options = move || {
         let option_id = option_id.clone();
@@ -217,7 +229,12 @@ pub(crate) fn ChipField(
                 </li>
             }
         };
-        shown.get().into_iter().enumerate().map(option).collect::<Vec<_>>()
+        shown
+            .get()
+            .into_iter()
+            .enumerate()
+            .map(option)
+            .collect::<Vec<_>>()
     };
     let group = label.clone();
     view! {
@@ -260,13 +277,25 @@ mod tests {
     use super::{Suggestion, entries, matching};
 
     const ALL: [Suggestion; 3] = [
-        Suggestion { value: "process", about: "Watch commands" },
-        Suggestion { value: "exec", about: "Run a shell command" },
-        Suggestion { value: "group:runtime", about: "Run commands" },
+        Suggestion {
+            value: "process",
+            about: "Watch commands",
+        },
+        Suggestion {
+            value: "exec",
+            about: "Run a shell command",
+        },
+        Suggestion {
+            value: "group:runtime",
+            about: "Run commands",
+        },
     ];
 
     fn found(taken: &[String], typed: &str) -> Vec<&'static str> {
-        matching(&ALL, taken, typed).into_iter().map(|s| s.value).collect()
+        matching(&ALL, taken, typed)
+            .into_iter()
+            .map(|s| s.value)
+            .collect()
     }
 
     #[test]
@@ -280,7 +309,10 @@ mod tests {
 
     #[test]
     fn a_pasted_list_becomes_entries() {
-        assert_eq!(entries("Exec, web_*\n group:fs;exec", &[]), ["exec", "web_*", "group:fs"]);
+        assert_eq!(
+            entries("Exec, web_*\n group:fs;exec", &[]),
+            ["exec", "web_*", "group:fs"]
+        );
         assert_eq!(entries("exec", &["exec".to_owned()]), Vec::<String>::new());
         assert_eq!(entries(" , ", &[]), Vec::<String>::new());
     }

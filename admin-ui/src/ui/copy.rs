@@ -26,7 +26,8 @@ pub(crate) fn CopyButton(
         let promise = window().navigator().clipboard().write_text(&text);
         spawn_local(async move {
             if JsFuture::from(promise).await.is_err() {
-                toasts.failed("The browser did not let this page copy. Select the text and copy it.");
+                toasts
+                    .failed("The browser did not let this page copy. Select the text and copy it.");
                 return;
             }
             copied.try_set(true);

@@ -27,10 +27,9 @@ pub(crate) fn Dialog(
         let Some(dialog) = node.get() else { return };
         match (open.get(), dialog.open()) {
             // A dialog that cannot be shown modally is shown all the same.
-            (true, false)
-                if dialog.show_modal().is_err() => {
-                    dialog.show();
-                }
+            (true, false) if dialog.show_modal().is_err() => {
+                dialog.show();
+            }
             (false, true) => dialog.close(),
             _ => {}
         }

@@ -12,7 +12,12 @@ pub(crate) fn external(url: &str, text: String, class: &'static str) -> AnyView 
 
 /// The same, with more of its name for screen readers: links of one text that
 /// lead to different places must not sound alike.
-pub(crate) fn external_named(url: &str, text: String, more: String, class: &'static str) -> AnyView {
+pub(crate) fn external_named(
+    url: &str,
+    text: String,
+    more: String,
+    class: &'static str,
+) -> AnyView {
     match web_link(url) {
         Some(href) => view! {
             <a class=class href=href.to_owned() target="_blank" rel="noopener noreferrer external">

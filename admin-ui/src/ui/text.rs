@@ -12,7 +12,11 @@ pub(crate) fn relative(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
         return "just now".to_owned();
     }
     let amount = span(delta.abs());
-    if delta > TimeDelta::zero() { format!("{amount} ago") } else { format!("in {amount}") }
+    if delta > TimeDelta::zero() {
+        format!("{amount} ago")
+    } else {
+        format!("in {amount}")
+    }
 }
 
 /// A length of time in its largest unit: `12 s`, `4 min`, `3 h`, `12 days`.
@@ -90,7 +94,9 @@ pub(crate) fn percent(part: u64, whole: u64, cap: u64) -> u64 {
     if whole == 0 {
         return if part == 0 { 0 } else { cap };
     }
-    u64::try_from(u128::from(part) * 100 / u128::from(whole)).unwrap_or(cap).min(cap)
+    u64::try_from(u128::from(part) * 100 / u128::from(whole))
+        .unwrap_or(cap)
+        .min(cap)
 }
 
 /// `text` when it is an http(s) address that may become a link, else none:
@@ -188,7 +194,11 @@ mod tests {
 
     #[test]
     fn only_plain_web_addresses_become_links() {
-        for good in ["https://a.example/x?y#z", "http://localhost:8701", "HTTPS://A.EXAMPLE"] {
+        for good in [
+            "https://a.example/x?y#z",
+            "http://localhost:8701",
+            "HTTPS://A.EXAMPLE",
+        ] {
             assert_eq!(web_link(good), Some(good));
         }
         for bad in [

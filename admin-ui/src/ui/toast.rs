@@ -30,7 +30,9 @@ impl Toasts {
     /// Something failed; stays until it is dismissed.
     pub(crate) fn failed(self, text: impl Into<String>) {
         let text = text.into();
-        let id = self.0.with_untracked(|toasts| toasts.last().map_or(1, |toast| toast.id + 1));
+        let id = self
+            .0
+            .with_untracked(|toasts| toasts.last().map_or(1, |toast| toast.id + 1));
         self.0.update(|toasts| {
             // The same failure again replaces the one that is still shown.
             toasts.retain(|toast| toast.text != text);
@@ -39,7 +41,8 @@ impl Toasts {
     }
 
     fn dismiss(self, id: u64) {
-        self.0.update(|toasts| toasts.retain(|toast| toast.id != id));
+        self.0
+            .update(|toasts| toasts.retain(|toast| toast.id != id));
     }
 }
 

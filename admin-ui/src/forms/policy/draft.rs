@@ -47,11 +47,20 @@ impl PolicyDraft {
         };
         Self {
             operators: policy.access.operators.iter().map(row).collect(),
-            users: policy.access.users.iter().map(ToString::to_string).collect(),
+            users: policy
+                .access
+                .users
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             profile: policy.tools.profile,
             allow: policy.tools.allow.iter().map(ToString::to_string).collect(),
             deny: policy.tools.deny.iter().map(ToString::to_string).collect(),
-            tokens_per_day: policy.budgets.tokens_per_day.map(|n| n.to_string()).unwrap_or_default(),
+            tokens_per_day: policy
+                .budgets
+                .tokens_per_day
+                .map(|n| n.to_string())
+                .unwrap_or_default(),
         }
     }
 
@@ -59,7 +68,9 @@ impl PolicyDraft {
     pub(crate) fn validate(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         for (i, row) in self.operators.iter().enumerate() {
-            check::<EmailAddress>(&mut errors, &row.email, || format!("/access/operators/{i}/email"));
+            check::<EmailAddress>(&mut errors, &row.email, || {
+                format!("/access/operators/{i}/email")
+            });
         }
         for (i, email) in self.users.iter().enumerate() {
             check::<EmailAddress>(&mut errors, email, || format!("/access/users/{i}"));
@@ -107,13 +118,19 @@ impl PolicyDraft {
         let mut errors = self.validate();
         let note = note.trim();
         if note.chars().count() > MAX_NOTE {
-            errors.push(FieldError::new("/note", format!("has at most {MAX_NOTE} characters")));
+            errors.push(FieldError::new(
+                "/note",
+                format!("has at most {MAX_NOTE} characters"),
+            ));
         }
         if !errors.is_empty() {
             return Err(errors);
         }
         let note = (!note.is_empty()).then(|| note.to_owned());
-        Ok(PutPolicy { document: self.to_document(), note })
+        Ok(PutPolicy {
+            document: self.to_document(),
+            note,
+        })
     }
 }
 
@@ -131,7 +148,11 @@ fn check<T: std::str::FromStr<Err = &'static str>>(
 pub(crate) fn parse_tokens(text: &str) -> Result<Option<u64>, std::num::ParseIntError> {
     let separator = |c: char| c.is_whitespace() || matches!(c, '_' | ',' | '\'');
     let digits: String = text.chars().filter(|c| !separator(*c)).collect();
-    if digits.is_empty() { Ok(None) } else { digits.parse().map(Some) }
+    if digits.is_empty() {
+        Ok(None)
+    } else {
+        digits.parse().map(Some)
+    }
 }
 
 /// Errors at a field or below it. The gateway points into the request body, so
@@ -139,15 +160,22 @@ pub(crate) fn parse_tokens(text: &str) -> Result<Option<u64>, std::num::ParseInt
 pub(crate) fn errors_at<'a>(errors: &'a [FieldError], field: &str) -> Vec<&'a FieldError> {
     let below = |error: &&FieldError| {
         let pointer = document_pointer(&error.pointer);
-        pointer.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        pointer
+            .strip_prefix(field)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     errors.iter().filter(below).collect()
 }
 
 /// Errors that no field of the form shows.
-pub(crate) fn errors_elsewhere<'a>(errors: &'a [FieldError], fields: &[&str]) -> Vec<&'a FieldError> {
+pub(crate) fn errors_elsewhere<'a>(
+    errors: &'a [FieldError],
+    fields: &[&str],
+) -> Vec<&'a FieldError> {
     let shown = |error: &&FieldError| {
-        fields.iter().any(|field| !errors_at(std::slice::from_ref(*error), field).is_empty())
+        fields
+            .iter()
+            .any(|field| !errors_at(std::slice::from_ref(*error), field).is_empty())
     };
     errors.iter().filter(|error| !shown(error)).collect()
 }
@@ -168,19 +196,33 @@ mod tests {
     use domain::problem::FieldError;
 
     fn draft() -> PolicyDraft {
-        PolicyDraft::from_policy(&Policy::bootstrap(&["ada@example.com".parse().expect("address")]))
+        PolicyDraft::from_policy(&Policy::bootstrap(&["ada@example.com"
+            .parse()
+            .expect("address")]))
     }
 
     fn pointers(draft: &PolicyDraft) -> Vec<String> {
-        draft.validate().into_iter().map(|error| error.pointer).collect()
+        draft
+            .validate()
+            .into_iter()
+            .map(|error| error.pointer)
+            .collect()
     }
 
     #[test]
     fn an_untouched_form_sends_the_document_it_opened_on() {
         let mut policy = Policy::bootstrap(&["ada@example.com".parse().expect("address")]);
-        policy.tools.deny.push("group:runtime".parse().expect("group"));
-        policy.access.users.push("bob@example.com".parse().expect("address"));
-        let request = PolicyDraft::from_policy(&policy).into_request("  ").expect("valid");
+        policy
+            .tools
+            .deny
+            .push("group:runtime".parse().expect("group"));
+        policy
+            .access
+            .users
+            .push("bob@example.com".parse().expect("address"));
+        let request = PolicyDraft::from_policy(&policy)
+            .into_request("  ")
+            .expect("valid");
         assert_eq!(request.note, None);
         assert_eq!(parse_value(request.document), Ok(policy));
     }
@@ -221,7 +263,9 @@ mod tests {
 
     #[test]
     fn a_note_that_is_too_long_is_refused_before_it_is_sent() {
-        let errors = draft().into_request(&"x".repeat(501)).expect_err("too long");
+        let errors = draft()
+            .into_request(&"x".repeat(501))
+            .expect_err("too long");
         assert_eq!(errors[0].pointer, "/note");
         assert!(draft().into_request(&"é".repeat(500)).is_ok());
     }
@@ -244,8 +288,10 @@ mod tests {
             FieldError::new("", "c"),
         ];
         assert_eq!(errors_at(&errors, "/tools/deny").len(), 1);
-        let rest: Vec<_> =
-            errors_elsewhere(&errors, &["/tools/deny"]).iter().map(|e| e.detail.as_str()).collect();
+        let rest: Vec<_> = errors_elsewhere(&errors, &["/tools/deny"])
+            .iter()
+            .map(|e| e.detail.as_str())
+            .collect();
         assert_eq!(rest, ["b", "c"]);
     }
 }

@@ -41,9 +41,27 @@ pub(crate) fn rows(policy: &Policy, config: &Value) -> Vec<Row> {
         patterns.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     vec![
-        row("Tool profile", "tools.profile", vec![policy.tools.profile.to_string()], profile, false),
-        row("Also allowed", "tools.alsoAllow", names(&policy.tools.allow), allow, false),
-        row("Denied", "tools.deny", names(&policy.tools.deny), deny, true),
+        row(
+            "Tool profile",
+            "tools.profile",
+            vec![policy.tools.profile.to_string()],
+            profile,
+            false,
+        ),
+        row(
+            "Also allowed",
+            "tools.alsoAllow",
+            names(&policy.tools.allow),
+            allow,
+            false,
+        ),
+        row(
+            "Denied",
+            "tools.deny",
+            names(&policy.tools.deny),
+            deny,
+            true,
+        ),
     ]
 }
 
@@ -67,7 +85,13 @@ fn row(
         (false, true) if more_is_stricter => Verdict::Stricter,
         _ => Verdict::Differs,
     };
-    Row { clause, path, declared, reported, verdict }
+    Row {
+        clause,
+        path,
+        declared,
+        reported,
+        verdict,
+    }
 }
 
 fn text(value: Option<&Value>) -> Option<String> {
@@ -76,7 +100,12 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 fn list(value: Option<&Value>) -> Option<Vec<String>> {
     let items = value?.as_array()?;
-    Some(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+    Some(
+        items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -99,15 +128,26 @@ mod tests {
 
     #[test]
     fn more_denied_than_declared_is_stricter_and_less_differs() {
-        let more = rows(&policy(), &json!({"tools": {"profile": "coding", "deny": ["gateway", "exec"]}}));
+        let more = rows(
+            &policy(),
+            &json!({"tools": {"profile": "coding", "deny": ["gateway", "exec"]}}),
+        );
         assert_eq!(more[2].verdict, Verdict::Stricter);
-        let less = rows(&policy(), &json!({"tools": {"profile": "coding", "deny": []}}));
+        let less = rows(
+            &policy(),
+            &json!({"tools": {"profile": "coding", "deny": []}}),
+        );
         assert_eq!(less[2].verdict, Verdict::Differs);
     }
 
     #[test]
     fn a_report_of_another_shape_differs_and_does_not_break() {
-        for odd in [json!(null), json!([]), json!({"tools": 3}), json!({"tools": {"profile": 1, "deny": "exec"}})] {
+        for odd in [
+            json!(null),
+            json!([]),
+            json!({"tools": 3}),
+            json!({"tools": {"profile": 1, "deny": "exec"}}),
+        ] {
             let rows = rows(&policy(), &odd);
             assert!(drifted(&rows), "{odd}");
             assert_eq!(rows[2].reported, None);

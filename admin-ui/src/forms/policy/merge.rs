@@ -25,8 +25,14 @@ pub(crate) enum Field {
 
 impl Field {
     /// Every field, in the order of the form.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Operators, Self::Users, Self::Profile, Self::Allow, Self::Deny, Self::Tokens];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Operators,
+        Self::Users,
+        Self::Profile,
+        Self::Allow,
+        Self::Deny,
+        Self::Tokens,
+    ];
 
     /// What the form calls it.
     pub(crate) const fn label(self) -> &'static str {
@@ -127,7 +133,13 @@ pub(crate) fn compare(
             (false, false) => ChangedBy::Both,
         };
         let rebased = field.entries(&rebased);
-        Some(Comparison { field, by, theirs: marked(&was, &their), mine: marked(&was, &my), rebased })
+        Some(Comparison {
+            field,
+            by,
+            theirs: marked(&was, &their),
+            mine: marked(&was, &my),
+            rebased,
+        })
     };
     Field::ALL.into_iter().filter_map(compared).collect()
 }
@@ -138,7 +150,11 @@ pub(crate) fn rebase(base: &PolicyDraft, theirs: &PolicyDraft, mine: &PolicyDraf
     PolicyDraft {
         operators: rebase_operators(&base.operators, &theirs.operators, &mine.operators),
         users: rebase_list(&base.users, &theirs.users, &mine.users),
-        profile: if mine.profile == base.profile { theirs.profile } else { mine.profile },
+        profile: if mine.profile == base.profile {
+            theirs.profile
+        } else {
+            mine.profile
+        },
         allow: rebase_list(&base.allow, &theirs.allow, &mine.allow),
         deny: rebase_list(&base.deny, &theirs.deny, &mine.deny),
         tokens_per_day: if mine.tokens_per_day == base.tokens_per_day {
@@ -151,8 +167,15 @@ pub(crate) fn rebase(base: &PolicyDraft, theirs: &PolicyDraft, mine: &PolicyDraf
 
 fn rebase_list(base: &[String], theirs: &[String], mine: &[String]) -> Vec<String> {
     let removed = |entry: &&String| base.contains(entry) && !mine.contains(entry);
-    let added = mine.iter().filter(|entry| !base.contains(entry) && !theirs.contains(entry));
-    theirs.iter().filter(|entry| !removed(entry)).chain(added).cloned().collect()
+    let added = mine
+        .iter()
+        .filter(|entry| !base.contains(entry) && !theirs.contains(entry));
+    theirs
+        .iter()
+        .filter(|entry| !removed(entry))
+        .chain(added)
+        .cloned()
+        .collect()
 }
 
 fn rebase_operators(
@@ -161,7 +184,9 @@ fn rebase_operators(
     mine: &[OperatorRow],
 ) -> Vec<OperatorRow> {
     let by_email = |rows: &[OperatorRow]| -> BTreeMap<String, Role> {
-        rows.iter().map(|row| (row.email.clone(), row.role)).collect()
+        rows.iter()
+            .map(|row| (row.email.clone(), row.role))
+            .collect()
     };
     let (was, their, my) = (by_email(base), by_email(theirs), by_email(mine));
     let mut rows = Vec::new();
@@ -171,14 +196,17 @@ fn rebase_operators(
             (Some(_), None) => {}
             // Changed or added here as well: this edit stays.
             (before, Some(role)) if before != Some(role) => {
-                rows.push(OperatorRow { email: row.email.clone(), role: *role });
+                rows.push(OperatorRow {
+                    email: row.email.clone(),
+                    role: *role,
+                });
             }
             _ => rows.push(row.clone()),
         }
     }
-    let mine_only = mine.iter().filter(|row| {
-        !their.contains_key(&row.email) && was.get(&row.email) != Some(&row.role)
-    });
+    let mine_only = mine
+        .iter()
+        .filter(|row| !their.contains_key(&row.email) && was.get(&row.email) != Some(&row.role));
     rows.extend(mine_only.cloned());
     rows
 }
@@ -195,12 +223,19 @@ fn same(a: &[String], b: &[String]) -> bool {
 fn marked(was: &[String], is: &[String]) -> Vec<Entry> {
     let mark = |text: &String| Entry {
         text: text.clone(),
-        mark: if was.contains(text) { Mark::Kept } else { Mark::Added },
+        mark: if was.contains(text) {
+            Mark::Kept
+        } else {
+            Mark::Added
+        },
     };
     let gone = was.iter().filter(|text| !is.contains(text));
     is.iter()
         .map(mark)
-        .chain(gone.map(|text| Entry { text: text.clone(), mark: Mark::Removed }))
+        .chain(gone.map(|text| Entry {
+            text: text.clone(),
+            mark: Mark::Removed,
+        }))
         .collect()
 }
 
@@ -219,7 +254,10 @@ mod tests {
     }
 
     fn row(email: &str, role: Role) -> OperatorRow {
-        OperatorRow { email: email.to_owned(), role }
+        OperatorRow {
+            email: email.to_owned(),
+            role,
+        }
     }
 
     #[test]
@@ -248,7 +286,10 @@ mod tests {
         assert_eq!(rebase(&base(), &theirs, &mine).profile, ToolProfile::Full);
         let compared = compare(&base(), &theirs, &mine);
         assert_eq!(compared.len(), 1);
-        assert_eq!((compared[0].field, compared[0].by), (Field::Profile, ChangedBy::Both));
+        assert_eq!(
+            (compared[0].field, compared[0].by),
+            (Field::Profile, ChangedBy::Both)
+        );
         assert_eq!(compared[0].rebased, ["full"]);
     }
 
@@ -261,7 +302,10 @@ mod tests {
         mine.operators.remove(0);
         assert_eq!(
             rebase(&base(), &theirs, &mine).operators,
-            [row("bob@example.com", Role::Admin), row("eve@example.com", Role::Viewer)]
+            [
+                row("bob@example.com", Role::Admin),
+                row("eve@example.com", Role::Viewer)
+            ]
         );
     }
 
@@ -287,10 +331,18 @@ mod tests {
         mine.deny = vec!["cron".to_owned(), "exec".to_owned()];
         let compared = compare(&base(), &theirs, &mine);
         assert_eq!(compared[0].by, ChangedBy::Mine);
-        let marks: Vec<_> = compared[0].mine.iter().map(|e| (e.text.as_str(), e.mark)).collect();
+        let marks: Vec<_> = compared[0]
+            .mine
+            .iter()
+            .map(|e| (e.text.as_str(), e.mark))
+            .collect();
         assert_eq!(
             marks,
-            [("cron", Mark::Kept), ("exec", Mark::Added), ("browser", Mark::Removed)]
+            [
+                ("cron", Mark::Kept),
+                ("exec", Mark::Added),
+                ("browser", Mark::Removed)
+            ]
         );
     }
 }

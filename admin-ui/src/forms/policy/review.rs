@@ -12,20 +12,30 @@ pub(crate) struct Group {
 }
 
 /// The parts of the document, by the start of their pointers.
-const PARTS: [(&str, &str); 3] =
-    [("/access", "People"), ("/tools", "Tools"), ("/budgets", "Budgets")];
+const PARTS: [(&str, &str); 3] = [
+    ("/access", "People"),
+    ("/tools", "Tools"),
+    ("/budgets", "Budgets"),
+];
 
 /// Changes by part of the document; what belongs to no known part comes last.
 pub(crate) fn groups(changes: &[Change]) -> Vec<Group> {
     let part = |change: &Change| {
-        PARTS.iter().find(|(prefix, _)| change.pointer.starts_with(prefix)).map(|(_, title)| *title)
+        PARTS
+            .iter()
+            .find(|(prefix, _)| change.pointer.starts_with(prefix))
+            .map(|(_, title)| *title)
     };
     let known = PARTS.iter().map(|(_, title)| (Some(*title), *title));
     known
         .chain([(None, "Other")])
         .map(|(wanted, title)| Group {
             title,
-            changes: changes.iter().filter(|change| part(change) == wanted).cloned().collect(),
+            changes: changes
+                .iter()
+                .filter(|change| part(change) == wanted)
+                .cloned()
+                .collect(),
         })
         .filter(|group| !group.changes.is_empty())
         .collect()
@@ -33,7 +43,10 @@ pub(crate) fn groups(changes: &[Change]) -> Vec<Group> {
 
 /// The whole in one sentence: how many changes, and which way they go.
 pub(crate) fn summary(changes: &[Change]) -> String {
-    let loosens = changes.iter().filter(|c| c.direction == Direction::Loosens).count();
+    let loosens = changes
+        .iter()
+        .filter(|c| c.direction == Direction::Loosens)
+        .count();
     let total = changes.len();
     match (total, loosens) {
         (0, _) => "Nothing would change.".to_owned(),
@@ -41,7 +54,12 @@ pub(crate) fn summary(changes: &[Change]) -> String {
         (1, _) => "1 change. It loosens.".to_owned(),
         (_, 0) => format!("{total} changes, all tighten."),
         (_, l) if l == total => format!("{total} changes, all loosen."),
-        (_, l) => format!("{total} changes: {l} loosen{}, {} tighten{}.", s(l), total - l, s(total - l)),
+        (_, l) => format!(
+            "{total} changes: {l} loosen{}, {} tighten{}.",
+            s(l),
+            total - l,
+            s(total - l)
+        ),
     }
 }
 
@@ -76,7 +94,9 @@ pub(crate) fn clause(change: &Change) -> String {
         ("/tools/deny", "Denied"),
         ("/budgets/tokens_per_day", "Tokens per day"),
     ];
-    let named = known.iter().find(|(prefix, _)| change.pointer.starts_with(prefix));
+    let named = known
+        .iter()
+        .find(|(prefix, _)| change.pointer.starts_with(prefix));
     match named {
         Some((prefix, name)) => match change.pointer.strip_prefix(prefix).unwrap_or_default() {
             "" => (*name).to_owned(),
@@ -101,12 +121,20 @@ mod tests {
         new.tools.deny.push("exec".parse().expect("tool"));
         new.tools.profile = ToolProfile::Full;
         new.budgets.tokens_per_day = Some(5);
-        new.access.users.push("bob@example.com".parse().expect("address"));
+        new.access
+            .users
+            .push("bob@example.com".parse().expect("address"));
         let changes = diff(&base(), &new);
         let grouped = groups(&changes);
         let titles: Vec<_> = grouped.iter().map(|group| group.title).collect();
         assert_eq!(titles, ["People", "Tools", "Budgets"]);
-        assert_eq!(grouped.iter().map(|group| group.changes.len()).sum::<usize>(), changes.len());
+        assert_eq!(
+            grouped
+                .iter()
+                .map(|group| group.changes.len())
+                .sum::<usize>(),
+            changes.len()
+        );
         assert_eq!(summary(&changes), "4 changes: 2 loosen, 2 tighten.");
         assert_eq!(clause(&changes[0]), "Users: bob@example.com");
     }

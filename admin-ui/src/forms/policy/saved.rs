@@ -56,7 +56,12 @@ mod tests {
     fn saved_draft_json_format_unchanged() {
         let policy = Policy::bootstrap(&["ada@example.com".parse().expect("address")]);
         let draft = PolicyDraft::from_policy(&policy);
-        let saved = SavedDraft { base_version: 3, base: draft.clone(), draft, note: "why".to_owned() };
+        let saved = SavedDraft {
+            base_version: 3,
+            base: draft.clone(),
+            draft,
+            note: "why".to_owned(),
+        };
         insta::assert_json_snapshot!(saved, @r#"
         {
           "base_version": 3,

@@ -36,7 +36,10 @@ fn Enrol(open: RwSignal<bool>) -> impl IntoView {
     let errors = RwSignal::new(Vec::<String>::new());
     let failure = RwSignal::new(None::<ApiError>);
     let create = move |()| {
-        let draft = JoinTokenDraft { name: name.get_untracked(), ttl_seconds: ttl.get_untracked() };
+        let draft = JoinTokenDraft {
+            name: name.get_untracked(),
+            ttl_seconds: ttl.get_untracked(),
+        };
         let request = match draft.into_request() {
             Ok(request) => request,
             Err(wrong) => return errors.set(wrong.into_iter().map(|e| e.detail).collect()),
@@ -54,7 +57,13 @@ fn Enrol(open: RwSignal<bool>) -> impl IntoView {
                 Ok(made) => token.set(Some(made)),
                 Err(error) if error.field_errors().is_empty() => failure.set(Some(error)),
                 Err(error) => {
-                    errors.set(error.field_errors().iter().map(|e| e.detail.clone()).collect());
+                    errors.set(
+                        error
+                            .field_errors()
+                            .iter()
+                            .map(|e| e.detail.clone())
+                            .collect(),
+                    );
                 }
             }
         });
@@ -96,7 +105,10 @@ fn created(made: JoinToken, open: RwSignal<bool>) -> AnyView {
     let expires_at = made.expires_at;
     let over = move || clock.now() >= expires_at;
     let origin = window().location().origin().unwrap_or_default();
-    let body = format!(r#"{{"registry_url": "{origin}", "join_token": "{}"}}"#, made.token);
+    let body = format!(
+        r#"{{"registry_url": "{origin}", "join_token": "{}"}}"#,
+        made.token
+    );
     view! {
         <p class="token"><code>{made.token.clone()}</code> <CopyButton text=made.token what="join token" /></p>
         {move || if over() {

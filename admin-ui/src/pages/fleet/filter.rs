@@ -21,10 +21,19 @@ pub(crate) fn FilterBar(
     let navigate = use_navigate();
     let go = Callback::new(move |filter: FleetFilter| {
         // Typing replaces the address, so that Back leaves the page and not a letter.
-        let options = NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() };
+        let options = NavigateOptions {
+            replace: true,
+            scroll: false,
+            ..NavigateOptions::default()
+        };
         navigate(&paths::fleet_filtered(&filter), options);
     });
-    let typed = move |text: String| go.run(FleetFilter { text, ..filter.get_untracked() });
+    let typed = move |text: String| {
+        go.run(FleetFilter {
+            text,
+            ..filter.get_untracked()
+        })
+    };
     let count = move |wanted| {
         gateways.with(|all| all.iter().flatten().filter(|g| g.status == wanted).count())
     };

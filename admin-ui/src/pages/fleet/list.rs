@@ -45,7 +45,8 @@ pub(crate) fn page() -> AnyView {
     let body = move || match (loaded.get(), empty.get()) {
         (false, _) => match live.error.get() {
             Some(error) => {
-                view! { <Failure what="The fleet" error=error retry=move |()| live.refresh() /> }.into_any()
+                view! { <Failure what="The fleet" error=error retry=move |()| live.refresh() /> }
+                    .into_any()
             }
             None => view! { <Loading what="Loading the fleet" /> }.into_any(),
         },
@@ -83,7 +84,9 @@ fn freshness(live: Live<Vec<GatewaySummary>>) -> impl Fn() -> Option<AnyView> {
 }
 
 fn stale(live: Live<Vec<GatewaySummary>>) -> AnyView {
-    let why = live.error.with(|e| e.as_ref().map(crate::api::error::ApiError::message));
+    let why = live
+        .error
+        .with(|e| e.as_ref().map(crate::api::error::ApiError::message));
     view! {
         <Notice tone=Tone::Warn>
             <p>"What you see may be out of date. " {why} " Trying again every few seconds; the gateways keep working meanwhile."</p>
@@ -95,17 +98,21 @@ fn stale(live: Live<Vec<GatewaySummary>>) -> AnyView {
 fn table(live: Live<Vec<GatewaySummary>>, filter: Memo<FleetFilter>) -> AnyView {
     let gateways = Memo::new(move |_| {
         let all = live.value.get().unwrap_or_default();
-        all.into_iter().map(|g| (g.id.clone(), g)).collect::<HashMap<GatewayId, GatewaySummary>>()
+        all.into_iter()
+            .map(|g| (g.id.clone(), g))
+            .collect::<HashMap<GatewayId, GatewaySummary>>()
     });
     let shown = Memo::new(move |_| {
         let filter = filter.get();
-        let mut shown: Vec<_> = gateways
-            .with(|all| {
-                let fits = all.values().filter(|g| filter.matches(g));
-                fits.map(|g| (g.name.clone(), g.id.clone())).collect()
-            });
+        let mut shown: Vec<_> = gateways.with(|all| {
+            let fits = all.values().filter(|g| filter.matches(g));
+            fits.map(|g| (g.name.clone(), g.id.clone())).collect()
+        });
         shown.sort_unstable();
-        shown.into_iter().map(|(_, id): (_, GatewayId)| id).collect::<Vec<_>>()
+        shown
+            .into_iter()
+            .map(|(_, id): (_, GatewayId)| id)
+            .collect::<Vec<_>>()
     });
     view! {
         <Show when=move || shown.with(Vec::is_empty)>
@@ -168,5 +175,8 @@ fn announce_changes(live: Live<Vec<GatewaySummary>>) {
 
 fn changes(before: &HashMap<GatewayId, FleetStatus>, now: &[GatewaySummary]) -> Vec<String> {
     let changed = |g: &&GatewaySummary| before.get(&g.id) != Some(&g.status);
-    now.iter().filter(changed).map(|g| format!("{} is {}", g.name, status::fleet(g.status).1)).collect()
+    now.iter()
+        .filter(changed)
+        .map(|g| format!("{} is {}", g.name, status::fleet(g.status).1))
+        .collect()
 }

@@ -18,17 +18,25 @@ pub(crate) fn row(id: GatewayId, all: Memo<HashMap<GatewayId, GatewaySummary>>) 
     let href = paths::gateway(&id, Section::Overview);
     let gateway = Memo::new(move |last: Option<&Option<GatewaySummary>>| {
         // What just left the fleet keeps its last look until its row is gone.
-        all.with(|all| all.get(&id).cloned()).or_else(|| last.cloned().flatten())
+        all.with(|all| all.get(&id).cloned())
+            .or_else(|| last.cloned().flatten())
     });
-    let of = move |read: fn(&GatewaySummary) -> AnyView| {
-        move || gateway.with(|g| g.as_ref().map(read))
-    };
+    let of =
+        move |read: fn(&GatewaySummary) -> AnyView| move || gateway.with(|g| g.as_ref().map(read));
     let heartbeat = move || gateway.with(|g| g.as_ref().and_then(|g| g.heartbeat.clone()));
     let budget = Memo::new(move |_| heartbeat().map(|h| h.budget));
     let policy = Memo::new(move |_| heartbeat().map(|h| h.policy));
     let models = Memo::new(move |_| heartbeat().map(|h| h.models).unwrap_or_default());
-    let name = Memo::new(move |_| gateway.with(|g| g.as_ref().map(|g| g.name.to_string())).unwrap_or_default());
-    let url = Memo::new(move |_| gateway.with(|g| g.as_ref().map(|g| g.url.clone())).unwrap_or_default());
+    let name = Memo::new(move |_| {
+        gateway
+            .with(|g| g.as_ref().map(|g| g.name.to_string()))
+            .unwrap_or_default()
+    });
+    let url = Memo::new(move |_| {
+        gateway
+            .with(|g| g.as_ref().map(|g| g.url.clone()))
+            .unwrap_or_default()
+    });
     view! {
         <tr role="row">
             <th role="rowheader" scope="row" data-label="Gateway">
@@ -97,7 +105,9 @@ fn budget_cell(budget: Memo<Option<BudgetStatus>>) -> AnyView {
 
 /// The default model, how many more there are, and whether a stand-in answers.
 fn models_cell(models: &[ModelInfo]) -> AnyView {
-    let Some(first) = models.first() else { return unknown() };
+    let Some(first) = models.first() else {
+        return unknown();
+    };
     let more = u64::try_from(models.len() - 1).unwrap_or(0);
     let stand_in = models.iter().any(|model| model.stand_in);
     view! {

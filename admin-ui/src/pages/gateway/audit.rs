@@ -19,10 +19,13 @@ pub(crate) fn section() -> AnyView {
     let loaded = Memo::new(move |_| list.live.value.with(Option::is_some));
     let empty = Memo::new(move |_| list.items().is_empty());
     let body = move || match (loaded.get(), list.live.error.get()) {
-        (true, _) if empty.get() => view! { <p class="muted">"Nothing has happened yet."</p> }.into_any(),
+        (true, _) if empty.get() => {
+            view! { <p class="muted">"Nothing has happened yet."</p> }.into_any()
+        }
         (true, _) => table(list),
         (false, Some(error)) => {
-            view! { <Failure what="The audit" error=error retry=move |()| list.live.refresh() /> }.into_any()
+            view! { <Failure what="The audit" error=error retry=move |()| list.live.refresh() /> }
+                .into_any()
         }
         (false, None) => view! { <Loading what="Loading the audit" /> }.into_any(),
     };

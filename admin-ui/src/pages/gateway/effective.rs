@@ -23,10 +23,14 @@ pub(crate) fn section() -> AnyView {
     let live = Live::every(EVERY, move |abort| {
         let gateway = context.gateway();
         Box::pin(async move {
-            Ok((gateway.policy(abort).await?, gateway.effective(abort).await?))
+            Ok((
+                gateway.policy(abort).await?,
+                gateway.effective(abort).await?,
+            ))
         })
     });
-    let body = move || match (live.value.get(), live.error.get()) {
+    let body = move || {
+        match (live.value.get(), live.error.get()) {
         (Some((policy, effective)), _) => report(&policy, &effective),
         (None, Some(error)) if error.status().is_some_and(|s| s == 404 || s == 409 || s == 503) => {
             view! {
@@ -38,6 +42,7 @@ pub(crate) fn section() -> AnyView {
             view! { <Failure what="OpenClaw's report" error=error retry=move |()| live.refresh() /> }.into_any()
         }
         (None, None) => view! { <Loading what="Loading OpenClaw's report" /> }.into_any(),
+    }
     };
     view! {
         <h2 tabindex="-1" data-section-heading="">"Effective"</h2>
@@ -51,16 +56,38 @@ fn report(policy: &PolicyEnvelope, effective: &EffectivePolicy) -> AnyView {
     let rows = rows(&policy.document, &effective.config);
     let other_version = effective.version != Some(policy.version);
     let (tone, text) = if !effective.valid {
-        (Tone::Bad, "OpenClaw calls its configuration invalid and keeps the one before.".to_owned())
+        (
+            Tone::Bad,
+            "OpenClaw calls its configuration invalid and keeps the one before.".to_owned(),
+        )
     } else if other_version {
-        let runs = effective.version.map_or("a configuration of no known version".to_owned(), |v| format!("v{v}"));
-        (Tone::Warn, format!("OpenClaw runs {runs}; the newest version is v{}.", policy.version))
+        let runs = effective
+            .version
+            .map_or("a configuration of no known version".to_owned(), |v| {
+                format!("v{v}")
+            });
+        (
+            Tone::Warn,
+            format!(
+                "OpenClaw runs {runs}; the newest version is v{}.",
+                policy.version
+            ),
+        )
     } else if !effective.applied {
-        (Tone::Warn, "OpenClaw has not applied all of its configuration file yet.".to_owned())
+        (
+            Tone::Warn,
+            "OpenClaw has not applied all of its configuration file yet.".to_owned(),
+        )
     } else if drifted(&rows) {
-        (Tone::Bad, "OpenClaw reports something else than the policy says.".to_owned())
+        (
+            Tone::Bad,
+            "OpenClaw reports something else than the policy says.".to_owned(),
+        )
     } else {
-        (Tone::Good, format!("OpenClaw runs with what v{} says.", policy.version))
+        (
+            Tone::Good,
+            format!("OpenClaw runs with what v{} says.", policy.version),
+        )
     };
     let observed_at = effective.observed_at;
     let json = serde_json::to_string_pretty(&effective.config).unwrap_or_default();
@@ -98,7 +125,11 @@ fn row(row: &Row) -> AnyView {
     let seen = reported.clone().unwrap_or_default();
     let declared = row.declared.clone();
     // What only makes it stricter needs no alarm.
-    let extra = if row.verdict == Verdict::Stricter { "chip stricter" } else { "chip differs" };
+    let extra = if row.verdict == Verdict::Stricter {
+        "chip stricter"
+    } else {
+        "chip differs"
+    };
     view! {
         <tr role="row">
             <th role="rowheader" scope="row" data-label="Clause">{row.clause} <code class="sub muted">{row.path}</code></th>

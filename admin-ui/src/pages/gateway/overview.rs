@@ -85,11 +85,18 @@ fn waiting(context: GatewayContext) -> AnyView {
 fn policy(facts: &Facts) -> AnyView {
     let policy = &facts.policy;
     let detail = policy.detail.clone().map(|detail| {
-        let tone = if policy.state == ApplyState::Failed { Tone::Bad } else { Tone::Info };
+        let tone = if policy.state == ApplyState::Failed {
+            Tone::Bad
+        } else {
+            Tone::Info
+        };
         view! { <Notice tone=tone><p>{detail}</p></Notice> }
     });
     let confirmed = policy.confirmed_at.map(|at| {
-        let version = policy.effective_version.map(|v| format!("v{v} ")).unwrap_or_default();
+        let version = policy
+            .effective_version
+            .map(|v| format!("v{v} "))
+            .unwrap_or_default();
         view! { <p class="muted">"OpenClaw last confirmed " {version} <Relative at=at /> "."</p> }
     });
     view! {

@@ -22,7 +22,9 @@ use crate::ui::notice::{Notice, Tone};
 /// The page. It is made anew for another gateway, not for another section.
 pub(crate) fn page() -> AnyView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|p| p.get_str("id").and_then(|id| GatewayId::from_str(id).ok())));
+    let id = Memo::new(move |_| {
+        params.with(|p| p.get_str("id").and_then(|id| GatewayId::from_str(id).ok()))
+    });
     let section = Memo::new(move |_| {
         params.with(|p| Section::from_slug(p.get_str("section").unwrap_or_default()))
     });
@@ -41,7 +43,12 @@ fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
         Section::Overview => context.name(),
         other => format!("{} · {}", context.name(), other.label()),
     });
-    let gone = move || context.summary.error.with(|e| e.as_ref().is_some_and(|e| e.status() == Some(404)));
+    let gone = move || {
+        context
+            .summary
+            .error
+            .with(|e| e.as_ref().is_some_and(|e| e.status() == Some(404)))
+    };
     let body = move || match at() {
         Section::Overview => overview::section(),
         Section::Policy => pages::policy::edit::section(),
@@ -62,9 +69,19 @@ fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
 }
 
 fn header(context: GatewayContext) -> AnyView {
-    let url = Memo::new(move |_| context.summary.value.with(|s| s.as_ref().map(|s| s.url.clone())));
+    let url = Memo::new(move |_| {
+        context
+            .summary
+            .value
+            .with(|s| s.as_ref().map(|s| s.url.clone()))
+    });
     let fleet = Memo::new(move |_| context.summary.value.with(|s| s.as_ref().map(|s| s.status)));
-    let sandbox = Memo::new(move |_| context.status.value.with(|s| s.as_ref().map(|s| s.sandbox.clone())));
+    let sandbox = Memo::new(move |_| {
+        context
+            .status
+            .value
+            .with(|s| s.as_ref().map(|s| s.sandbox.clone()))
+    });
     let status = move || match (sandbox.get(), fleet.get()) {
         (Some(sandbox), _) => phase::line(&sandbox),
         (None, Some(status)) => status::badge(status::fleet(status)),
@@ -108,14 +125,20 @@ fn tabs(context: GatewayContext, section: Memo<Option<Section>>) -> AnyView {
             </li>
         }
     };
-    view! { <nav aria-label="Sections" class="tabs"><ul>{Section::ALL.map(tab)}</ul></nav> }.into_any()
+    view! { <nav aria-label="Sections" class="tabs"><ul>{Section::ALL.map(tab)}</ul></nav> }
+        .into_any()
 }
 
 /// What to know while the gateway itself does not answer.
 fn unreachable(context: GatewayContext) -> AnyView {
     let why = move || context.status.error.get().map(|error| error.message());
     let known = move || context.status.value.with(Option::is_some);
-    let seen = move || context.summary.value.with(|s| s.as_ref().and_then(|s| s.last_seen_at));
+    let seen = move || {
+        context
+            .summary
+            .value
+            .with(|s| s.as_ref().and_then(|s| s.last_seen_at))
+    };
     (move || {
         why().map(|why| {
             view! {

@@ -32,7 +32,8 @@ pub(crate) fn section() -> AnyView {
         }
         (Some(rows), _) => usage(&rows, limit.get()),
         (None, Some(error)) => {
-            view! { <Failure what="The usage" error=error retry=move |()| live.refresh() /> }.into_any()
+            view! { <Failure what="The usage" error=error retry=move |()| live.refresh() /> }
+                .into_any()
         }
         (None, None) => view! { <Loading what="Loading the usage" /> }.into_any(),
     };
@@ -53,7 +54,10 @@ fn by_day(rows: &[UsageRow]) -> Vec<(String, u64)> {
         *day = day.saturating_add(tokens);
     }
     let skip = days.len().saturating_sub(DAYS);
-    days.into_iter().skip(skip).map(|(day, tokens)| (day.to_owned(), tokens)).collect()
+    days.into_iter()
+        .skip(skip)
+        .map(|(day, tokens)| (day.to_owned(), tokens))
+        .collect()
 }
 
 fn usage(rows: &[UsageRow], limit: Option<u64>) -> AnyView {
@@ -121,15 +125,27 @@ mod tests {
 
     #[test]
     fn models_of_a_day_add_up_and_days_run_forward() {
-        let rows = [row("2026-11-22", "a", 10), row("2026-11-22", "b", 5), row("2026-11-20", "a", 1)];
+        let rows = [
+            row("2026-11-22", "a", 10),
+            row("2026-11-22", "b", 5),
+            row("2026-11-20", "a", 1),
+        ];
         let days = by_day(&rows);
-        assert_eq!(days, [("2026-11-20".to_owned(), 2), ("2026-11-22".to_owned(), 17)]);
+        assert_eq!(
+            days,
+            [("2026-11-20".to_owned(), 2), ("2026-11-22".to_owned(), 17)]
+        );
     }
 
     #[test]
     fn only_the_last_two_weeks_are_drawn_and_nothing_overflows() {
-        let rows: Vec<_> = (10..30).map(|d| row(&format!("2026-11-{d}"), "a", u64::MAX)).collect();
+        let rows: Vec<_> = (10..30)
+            .map(|d| row(&format!("2026-11-{d}"), "a", u64::MAX))
+            .collect();
         let days = by_day(&rows);
-        assert_eq!((days.len(), days[0].0.as_str(), days[0].1), (14, "2026-11-16", u64::MAX));
+        assert_eq!(
+            (days.len(), days[0].0.as_str(), days[0].1),
+            (14, "2026-11-16", u64::MAX)
+        );
     }
 }

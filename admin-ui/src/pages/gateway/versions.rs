@@ -21,12 +21,14 @@ pub(crate) fn section() -> AnyView {
         },
     );
     let loaded = Memo::new(move |_| list.live.value.with(Option::is_some));
-    let body = move || match (loaded.get(), list.live.error.get()) {
+    let body = move || {
+        match (loaded.get(), list.live.error.get()) {
         (true, _) => table(context, list),
         (false, Some(error)) => {
             view! { <Failure what="The versions" error=error retry=move |()| list.live.refresh() /> }.into_any()
         }
         (false, None) => view! { <Loading what="Loading the versions" /> }.into_any(),
+    }
     };
     view! {
         <h2 tabindex="-1" data-section-heading="">"Versions"</h2>

@@ -12,13 +12,20 @@ use crate::ui::icon::Icon;
 
 /// The comparison and the two ways on.
 pub(super) fn view(editor: Editor, theirs: PolicyEnvelope) -> AnyView {
-    let Some(base) = editor.base.get_untracked() else { return ().into_any() };
+    let Some(base) = editor.base.get_untracked() else {
+        return ().into_any();
+    };
     let mine = untrack(move || editor.draft());
-    let compared = compare(&base.draft, &PolicyDraft::from_policy(&theirs.document), &mine);
+    let compared = compare(
+        &base.draft,
+        &PolicyDraft::from_policy(&theirs.document),
+        &mine,
+    );
     let (was, now) = (base.version, theirs.version);
     let rows = compared.iter().map(row).collect::<Vec<_>>();
     let theirs = StoredValue::new(theirs);
-    let (author, at, note) = theirs.with_value(|t| (t.author.clone(), t.created_at, t.note.clone()));
+    let (author, at, note) =
+        theirs.with_value(|t| (t.author.clone(), t.created_at, t.note.clone()));
     view! {
         <div class="conflict panel">
             <h3 tabindex="-1" data-review-heading="">{format!("v{now} was saved while you were editing v{was}")}</h3>
@@ -56,7 +63,10 @@ fn row(compared: &Comparison) -> AnyView {
         ChangedBy::BothAlike => ("by", "changed alike by both"),
         ChangedBy::Both => ("by both", "changed by both"),
     };
-    let result = compared.rebased.iter().map(|text| Entry { text: text.clone(), mark: Mark::Kept });
+    let result = compared.rebased.iter().map(|text| Entry {
+        text: text.clone(),
+        mark: Mark::Kept,
+    });
     view! {
         <tr role="row">
             <th role="rowheader" scope="row" data-label="Field">

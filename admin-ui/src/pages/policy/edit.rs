@@ -15,17 +15,27 @@ use crate::ui::notice::{Notice, Tone};
 pub(crate) fn section() -> AnyView {
     let context = GatewayContext::get();
     let editor = Editor::open(context);
-    let newest = Memo::new(move |_| context.status.value.with(|s| s.as_ref().map(|s| s.policy.version)));
+    let newest = Memo::new(move |_| {
+        context
+            .status
+            .value
+            .with(|s| s.as_ref().map(|s| s.policy.version))
+    });
     Effect::new(move |_| {
         if let Some(newest) = newest.get() {
             editor.follow(newest);
         }
     });
-    let version = move || editor.base.with(|base| base.as_ref().map(|base| base.version));
+    let version = move || {
+        editor
+            .base
+            .with(|base| base.as_ref().map(|base| base.version))
+    };
     let body = move || match editor.stage.get() {
         Stage::Loading => view! { <Loading what="Loading the policy" /> }.into_any(),
         Stage::Failed(error) => {
-            view! { <Failure what="The policy" error=error retry=move |()| editor.load() /> }.into_any()
+            view! { <Failure what="The policy" error=error retry=move |()| editor.load() /> }
+                .into_any()
         }
         Stage::Editing => editing(editor, newest),
         Stage::Reviewing(diff) => review::view(editor, &diff),
@@ -44,7 +54,9 @@ pub(crate) fn section() -> AnyView {
 
 fn editing(editor: Editor, newest: Memo<Option<u64>>) -> AnyView {
     let ahead = Memo::new(move |_| {
-        let base = editor.base.with(|base| base.as_ref().map(|base| base.version))?;
+        let base = editor
+            .base
+            .with(|base| base.as_ref().map(|base| base.version))?;
         newest.get().filter(|newest| *newest > base)
     });
     let dirty = Memo::new(move |_| editor.dirty());

@@ -114,7 +114,10 @@ impl Editor {
 
     /// The form as it is now.
     pub(super) fn draft(self) -> PolicyDraft {
-        let row = |row: &OperatorEdit| OperatorRow { email: row.email.get(), role: row.role.get() };
+        let row = |row: &OperatorEdit| OperatorRow {
+            email: row.email.get(),
+            role: row.role.get(),
+        };
         PolicyDraft {
             operators: self.operators.with(|rows| rows.iter().map(row).collect()),
             users: self.users.get(),
@@ -127,7 +130,8 @@ impl Editor {
 
     /// Whether the form says something else than the version it opened on.
     pub(super) fn dirty(self) -> bool {
-        self.base.with(|base| base.as_ref().is_some_and(|base| base.draft != self.draft()))
+        self.base
+            .with(|base| base.as_ref().is_some_and(|base| base.draft != self.draft()))
     }
 
     /// Faults to show now: those of entries that are finished, all once it was tried.
@@ -140,7 +144,9 @@ impl Editor {
         }
         let mut faults = draft.validate();
         if !self.attempted.get() {
-            faults.retain(|f| f.pointer.starts_with("/tools") || f.pointer.starts_with("/access/users"));
+            faults.retain(|f| {
+                f.pointer.starts_with("/tools") || f.pointer.starts_with("/access/users")
+            });
         }
         faults
     }
@@ -148,7 +154,8 @@ impl Editor {
     /// Fills the form.
     fn fill(self, draft: &PolicyDraft) {
         let row = |row: &OperatorRow| self.row(&row.email, row.role);
-        self.operators.set(draft.operators.iter().map(row).collect());
+        self.operators
+            .set(draft.operators.iter().map(row).collect());
         self.users.set(draft.users.clone());
         self.profile.set(draft.profile);
         self.allow.set(draft.allow.clone());
@@ -161,7 +168,11 @@ impl Editor {
     fn row(self, email: &str, role: Role) -> OperatorEdit {
         let key = self.next_key.get_value();
         self.next_key.set_value(key + 1);
-        OperatorEdit { key, email: ArcRwSignal::new(email.to_owned()), role: ArcRwSignal::new(role) }
+        OperatorEdit {
+            key,
+            email: ArcRwSignal::new(email.to_owned()),
+            role: ArcRwSignal::new(role),
+        }
     }
 
     /// Adds an empty operator.
@@ -175,7 +186,10 @@ impl Editor {
         let draft = PolicyDraft::from_policy(&envelope.document);
         self.fill(&draft);
         self.note.set(String::new());
-        self.base.set(Some(Base { version: envelope.version, draft }));
+        self.base.set(Some(Base {
+            version: envelope.version,
+            draft,
+        }));
         self.stage.set(Stage::Editing);
     }
 
@@ -200,8 +214,13 @@ impl Editor {
     fn restore(self, kept: SavedDraft, newest: PolicyEnvelope) {
         self.fill(&kept.draft);
         self.note.set(kept.note);
-        self.base.set(Some(Base { version: kept.base_version, draft: kept.base }));
-        self.remark.set(Some("This is your edit from before, as you left it.".to_owned()));
+        self.base.set(Some(Base {
+            version: kept.base_version,
+            draft: kept.base,
+        }));
+        self.remark.set(Some(
+            "This is your edit from before, as you left it.".to_owned(),
+        ));
         if newest.version != kept.base_version {
             self.stage.set(Stage::Conflict(newest));
         }
@@ -210,7 +229,9 @@ impl Editor {
     /// The newest edit of this gateway that was kept in this tab.
     fn kept(self) -> Option<SavedDraft> {
         let id = self.context.id();
-        let keys = storage::keys().into_iter().filter(|key| saved::is_key_of(&id, key));
+        let keys = storage::keys()
+            .into_iter()
+            .filter(|key| saved::is_key_of(&id, key));
         let read = |key: String| saved::read(&storage::read(&key)?);
         keys.filter_map(read).max_by_key(|saved| saved.base_version)
     }
@@ -223,11 +244,20 @@ impl Editor {
             let (draft, note) = (self.draft(), self.note.get());
             let Some(base) = self.base.get() else { return };
             let dirty = draft != base.draft;
-            let others = storage::keys().into_iter().filter(|key| saved::is_key_of(&id, key));
+            let others = storage::keys()
+                .into_iter()
+                .filter(|key| saved::is_key_of(&id, key));
             let own = saved::key(&id, base.version);
-            others.filter(|key| !dirty || *key != own).for_each(|key| storage::remove(&key));
+            others
+                .filter(|key| !dirty || *key != own)
+                .for_each(|key| storage::remove(&key));
             if dirty {
-                let saved = SavedDraft { base_version: base.version, base: base.draft, draft, note };
+                let saved = SavedDraft {
+                    base_version: base.version,
+                    base: base.draft,
+                    draft,
+                    note,
+                };
                 storage::write(&own, &saved::write(&saved));
             }
             guard.editing.set(dirty.then(|| id.to_string()));
@@ -236,8 +266,11 @@ impl Editor {
 
     /// Follows versions that others save: an untouched form moves along.
     pub(super) fn follow(self, newest: u64) {
-        let behind = self.base.with_untracked(|b| b.as_ref().is_some_and(|b| b.version < newest));
-        let still = matches!(self.stage.get_untracked(), Stage::Editing) && !self.busy.get_untracked();
+        let behind = self
+            .base
+            .with_untracked(|b| b.as_ref().is_some_and(|b| b.version < newest));
+        let still =
+            matches!(self.stage.get_untracked(), Stage::Editing) && !self.busy.get_untracked();
         if !behind || !still || untrack(move || self.dirty()) {
             return;
         }
@@ -246,7 +279,10 @@ impl Editor {
                 && !self.abort.ended()
                 && !untrack(move || self.dirty())
             {
-                let text = format!("{} saved v{}; the form shows it.", envelope.author, envelope.version);
+                let text = format!(
+                    "{} saved v{}; the form shows it.",
+                    envelope.author, envelope.version
+                );
                 self.begin(&envelope);
                 self.announcer.say(text.clone());
                 self.remark.set(Some(text));
@@ -258,16 +294,25 @@ impl Editor {
     pub(super) fn review(self) {
         self.attempted.set(true);
         let draft = untrack(move || self.draft());
-        let faults = draft.clone().into_request(&self.note.get_untracked()).err().unwrap_or_default();
+        let faults = draft
+            .clone()
+            .into_request(&self.note.get_untracked())
+            .err()
+            .unwrap_or_default();
         if !faults.is_empty() {
-            self.announcer.say(format!("{} to correct first", faults.len()));
+            self.announcer
+                .say(format!("{} to correct first", faults.len()));
             crate::components::page::focus("#policy-faults");
             return;
         }
         let document = draft.to_document();
         self.spawn(async move {
             match self.context.gateway().diff(document, self.abort).await {
-                Ok(diff) if self.base.with_untracked(|b| b.as_ref().is_some_and(|b| b.version == diff.base_version)) => {
+                Ok(diff)
+                    if self.base.with_untracked(|b| {
+                        b.as_ref().is_some_and(|b| b.version == diff.base_version)
+                    }) =>
+                {
                     self.stage.set(Stage::Reviewing(diff));
                     crate::components::page::focus("[data-review-heading]");
                 }
@@ -280,13 +325,20 @@ impl Editor {
     /// Saves the form as a new version.
     pub(super) fn apply(self) {
         let draft = untrack(move || self.draft());
-        let Some(base) = self.base.get_untracked() else { return };
+        let Some(base) = self.base.get_untracked() else {
+            return;
+        };
         let request = match draft.clone().into_request(&self.note.get_untracked()) {
             Ok(request) => request,
             Err(_) => return self.stage.set(Stage::Editing),
         };
         self.spawn(async move {
-            match self.context.gateway().put_policy(base.version, &request, self.abort).await {
+            match self
+                .context
+                .gateway()
+                .put_policy(base.version, &request, self.abort)
+                .await
+            {
                 Ok(envelope) => {
                     self.begin(&envelope);
                     self.remark.set(None);
@@ -325,14 +377,17 @@ impl Editor {
             self.toasts.failed(error.message());
             return;
         }
-        self.refused.set(Some((sent, error.field_errors().to_vec())));
+        self.refused
+            .set(Some((sent, error.field_errors().to_vec())));
         self.stage.set(Stage::Editing);
         crate::components::page::focus("#policy-faults");
     }
 
     /// Puts the edit onto the version that somebody saved meanwhile.
     pub(super) fn rebase_onto(self, theirs: &PolicyEnvelope) {
-        let Some(base) = self.base.get_untracked() else { return };
+        let Some(base) = self.base.get_untracked() else {
+            return;
+        };
         let mine = untrack(move || self.draft());
         let their_draft = PolicyDraft::from_policy(&theirs.document);
         let merged = rebase(&base.draft, &their_draft, &mine);
@@ -340,7 +395,10 @@ impl Editor {
         self.begin(theirs);
         self.fill(&merged);
         self.note.set(note);
-        self.remark.set(Some(format!("Your edit is now based on v{}. Review it before you apply it.", theirs.version)));
+        self.remark.set(Some(format!(
+            "Your edit is now based on v{}. Review it before you apply it.",
+            theirs.version
+        )));
         crate::components::page::focus("[data-section-heading]");
     }
 
@@ -348,7 +406,10 @@ impl Editor {
     pub(super) fn discard_for(self, envelope: &PolicyEnvelope) {
         self.begin(envelope);
         self.remark.set(None);
-        self.announcer.say(format!("Edit discarded; the form shows v{}", envelope.version));
+        self.announcer.say(format!(
+            "Edit discarded; the form shows v{}",
+            envelope.version
+        ));
         crate::components::page::focus("[data-section-heading]");
     }
 

@@ -34,12 +34,15 @@ pub(super) fn view(editor: Editor) -> AnyView {
         .chain(GROUPS)
         .map(|(value, about)| Suggestion { value, about })
         .collect();
-    let of = move |field: &'static str| Signal::derive(move || faults.with(|f| chip_faults(f, field)));
-    let tokens_errors = Signal::derive(move || {
-        faults.with(|f| details(&errors_at(f, "/budgets/tokens_per_day")))
-    });
+    let of =
+        move |field: &'static str| Signal::derive(move || faults.with(|f| chip_faults(f, field)));
+    let tokens_errors =
+        Signal::derive(move || faults.with(|f| details(&errors_at(f, "/budgets/tokens_per_day"))));
     let spelled = move || match parse_tokens(&editor.tokens.get()) {
-        Ok(Some(tokens)) => format!("{} input and output tokens together, from midnight to midnight UTC.", count(tokens)),
+        Ok(Some(tokens)) => format!(
+            "{} input and output tokens together, from midnight to midnight UTC.",
+            count(tokens)
+        ),
         Ok(None) => "No limit: model calls are counted and never refused.".to_owned(),
         Err(_) => "Input and output tokens together, from midnight to midnight UTC.".to_owned(),
     };
@@ -113,11 +116,23 @@ fn bar(editor: Editor, read_only: Signal<bool>) -> AnyView {
 
 /// A warning while the edit would take the person's own admin role.
 fn locks_out(editor: Editor) -> AnyView {
-    let me = move || editor.context.status.value.with(|s| s.as_ref().map(|s| s.viewer.clone()));
+    let me = move || {
+        editor
+            .context
+            .status
+            .value
+            .with(|s| s.as_ref().map(|s| s.viewer.clone()))
+    };
     let locked = Memo::new(move |_| {
         let me = me().filter(|me| me.role == Role::Admin)?;
-        let admin = |email: &str, role: Role| role == Role::Admin && email.trim().eq_ignore_ascii_case(&me.subject);
-        let kept = editor.draft().operators.iter().any(|row| admin(&row.email, row.role));
+        let admin = |email: &str, role: Role| {
+            role == Role::Admin && email.trim().eq_ignore_ascii_case(&me.subject)
+        };
+        let kept = editor
+            .draft()
+            .operators
+            .iter()
+            .any(|row| admin(&row.email, row.role));
         (!kept).then_some(me.subject)
     });
     (move || {
@@ -166,8 +181,13 @@ fn profiles(editor: Editor, read_only: Signal<bool>) -> AnyView {
 
 fn chip_faults(faults: &[FieldError], field: &str) -> Vec<Fault> {
     let fault = |error: &FieldError| {
-        let rest = document_pointer(&error.pointer).strip_prefix(field).unwrap_or_default();
-        Fault { entry: rest.trim_start_matches('/').parse().ok(), detail: error.detail.clone() }
+        let rest = document_pointer(&error.pointer)
+            .strip_prefix(field)
+            .unwrap_or_default();
+        Fault {
+            entry: rest.trim_start_matches('/').parse().ok(),
+            detail: error.detail.clone(),
+        }
     };
     errors_at(faults, field).into_iter().map(fault).collect()
 }

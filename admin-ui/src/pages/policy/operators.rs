@@ -25,7 +25,15 @@ pub(super) fn Operators(
     // Errors of the table as a whole; those of a row show in the row.
     let whole = Signal::derive(move || {
         let here = |f: &&&FieldError| document_pointer(&f.pointer) == "/access/operators";
-        faults.with(|f| details(&errors_at(f, "/access/operators").iter().filter(here).copied().collect::<Vec<_>>()))
+        faults.with(|f| {
+            details(
+                &errors_at(f, "/access/operators")
+                    .iter()
+                    .filter(here)
+                    .copied()
+                    .collect::<Vec<_>>(),
+            )
+        })
     });
     let add = move |()| {
         editor.add_operator();
@@ -65,19 +73,32 @@ fn operator(
     read_only: Signal<bool>,
 ) -> AnyView {
     let announcer = Announcer::get();
-    let (key, email, role) = (row.key, RwSignal::from(row.email.clone()), RwSignal::from(row.role.clone()));
+    let (key, email, role) = (
+        row.key,
+        RwSignal::from(row.email.clone()),
+        RwSignal::from(row.role.clone()),
+    );
     let errors = Signal::derive(move || {
-        let at = editor.operators.with(|rows| rows.iter().position(|r| r.key == key));
-        at.map(|i| faults.with(|f| details(&errors_at(f, &format!("/access/operators/{i}"))))).unwrap_or_default()
+        let at = editor
+            .operators
+            .with(|rows| rows.iter().position(|r| r.key == key));
+        at.map(|i| faults.with(|f| details(&errors_at(f, &format!("/access/operators/{i}")))))
+            .unwrap_or_default()
     });
     let errors_id = format!("operator-{key}-errors");
     let described = errors_id.clone();
     let called = move || {
         let email = email.get();
-        if email.trim().is_empty() { "this operator".to_owned() } else { email }
+        if email.trim().is_empty() {
+            "this operator".to_owned()
+        } else {
+            email
+        }
     };
     let remove = move |_| {
-        editor.operators.update(|rows| rows.retain(|r| r.key != key));
+        editor
+            .operators
+            .update(|rows| rows.retain(|r| r.key != key));
         announcer.say("Removed");
         crate::components::page::focus(".operators + .field-errors + div button");
     };

@@ -23,8 +23,13 @@ struct Journey {
 fn journey(policy: &PolicyStatus, phase: SandboxPhase, awaited: Option<u64>) -> Option<Journey> {
     // The status is older than the save: it says nothing about the new version yet.
     let behind = awaited.is_some_and(|awaited| policy.version < awaited);
-    let state = if behind { ApplyState::Pending } else { policy.state };
-    let shown = state != ApplyState::Applied || awaited.is_some_and(|awaited| awaited <= policy.version);
+    let state = if behind {
+        ApplyState::Pending
+    } else {
+        policy.state
+    };
+    let shown =
+        state != ApplyState::Applied || awaited.is_some_and(|awaited| awaited <= policy.version);
     shown.then(|| Journey {
         version: awaited.filter(|_| behind).unwrap_or(policy.version),
         state,
@@ -40,7 +45,8 @@ pub(super) fn view(editor: Editor) -> AnyView {
     let journey = Memo::new(move |_| {
         let awaited = editor.awaited.get();
         editor.context.status.value.with(|s| {
-            s.as_ref().and_then(|s| journey(&s.policy, s.sandbox.phase, awaited))
+            s.as_ref()
+                .and_then(|s| journey(&s.policy, s.sandbox.phase, awaited))
         })
     });
     Effect::new(move |before: Option<Option<ApplyState>>| {
@@ -60,7 +66,9 @@ fn headline(journey: &Journey) -> String {
     let v = journey.version;
     match (journey.state, journey.stopped) {
         (ApplyState::Applied, _) => format!("v{v} applied"),
-        (ApplyState::Failed, _) => format!("v{v} was refused by OpenClaw; the version before stays in force"),
+        (ApplyState::Failed, _) => {
+            format!("v{v} was refused by OpenClaw; the version before stays in force")
+        }
         (_, true) => format!("v{v} is saved and takes effect when the gateway starts"),
         (ApplyState::Pending, _) => format!("v{v} pending"),
         (ApplyState::Applying, _) => format!("v{v} applying"),
@@ -79,12 +87,22 @@ fn notice(journey: &Journey) -> AnyView {
         ApplyState::Applying | ApplyState::Failed => 2,
         ApplyState::Applied => 3,
     };
-    let names = ["Saved at the gateway", "Fetched by the container", "Confirmed by OpenClaw"];
+    let names = [
+        "Saved at the gateway",
+        "Fetched by the container",
+        "Confirmed by OpenClaw",
+    ];
     let item = |(i, name): (usize, &'static str)| {
         let done = i < reached;
         // A version that was refused, or that waits for a start, is not under way.
         let now = i == reached && journey.state != ApplyState::Failed && !journey.stopped;
-        let class = if done { "step done" } else if now { "step now" } else { "step ahead" };
+        let class = if done {
+            "step done"
+        } else if now {
+            "step now"
+        } else {
+            "step ahead"
+        };
         view! {
             <li class=class aria-current=now.then_some("step")>
                 <span class="step-mark" aria-hidden="true">{done.then(|| Icon::Check.view())}</span>
@@ -93,8 +111,13 @@ fn notice(journey: &Journey) -> AnyView {
         }
     };
     let steps = names.into_iter().enumerate().map(item).collect::<Vec<_>>();
-    let detail = journey.detail.clone().map(|detail| view! { <p>{detail}</p> });
-    let confirmed = journey.confirmed_at.filter(|_| journey.state == ApplyState::Applied);
+    let detail = journey
+        .detail
+        .clone()
+        .map(|detail| view! { <p>{detail}</p> });
+    let confirmed = journey
+        .confirmed_at
+        .filter(|_| journey.state == ApplyState::Applied);
     let state = match journey.state {
         ApplyState::Pending => "pending",
         ApplyState::Applying => "applying",
@@ -149,7 +172,11 @@ mod tests {
 
     #[test]
     fn a_stopped_gateway_says_when_it_takes_effect() {
-        let now = journey(&status(4, ApplyState::Pending), SandboxPhase::Stopped, Some(4));
+        let now = journey(
+            &status(4, ApplyState::Pending),
+            SandboxPhase::Stopped,
+            Some(4),
+        );
         assert!(headline(&now.expect("shown")).contains("when the gateway starts"));
     }
 }

@@ -54,7 +54,10 @@ fn change(change: &Change) -> AnyView {
         Direction::Tightens => ("direction tightens", Icon::Down),
         Direction::Loosens => ("direction loosens", Icon::Up),
     };
-    let before = change.before.clone().map(|text| view! { <del>{text}</del> });
+    let before = change
+        .before
+        .clone()
+        .map(|text| view! { <del>{text}</del> });
     let after = change.after.clone().map(|text| view! { <ins>{text}</ins> });
     view! {
         <li>
