@@ -15,6 +15,8 @@ use crate::ui::Progress;
 /// Where OpenClaw is below the folder of its `package.json`.
 pub const OPENCLAW_PACKAGE: &str = "node_modules/openclaw";
 
+/// In OpenClaw's package, until its installation is finished.
+const PENDING: &str = ".openclaw-lifecycle-pending";
 /// In `node_modules`, the digest of the lockfile it was installed from.
 const STAMP: &str = ".tedix-lock";
 /// What one `npm ci` takes at most, with npm's own cache, in bytes.
@@ -87,11 +89,33 @@ pub(super) fn ensure_openclaw(
         &node.search_path(),
         progress,
     )?;
+    let package = folder.join(OPENCLAW_PACKAGE);
     ensure!(
-        folder.join(OPENCLAW_PACKAGE).is_dir(),
+        package.is_dir(),
         "container/package-lock.json does not install OpenClaw"
     );
+    if package.join(PENDING).exists() {
+        finish_openclaw(&package, node, progress)?;
+    }
     Ok(folder)
+}
+
+/// Lets OpenClaw do what its install scripts left undone, which it does when it
+/// is first called. In a container it could not: it sees its package read-only.
+fn finish_openclaw(package: &Path, node: &NodePackages, progress: &Progress) -> anyhow::Result<()> {
+    let step = progress.step("openclaw-finish", "Finishing OpenClaw's installation")?;
+    step.run(
+        Command::new(&node.node)
+            .current_dir(package)
+            .args(["openclaw.mjs", "--version"]),
+    )?;
+    ensure!(
+        !package.join(PENDING).exists(),
+        "OpenClaw did not finish its installation: see {}",
+        step.log_path().display()
+    );
+    step.done("");
+    Ok(())
 }
 
 fn install(
