@@ -67,10 +67,14 @@ function readSecrets() {
   });
 }
 
-/** The files of a build, entry first. */
+/** The modules of a build, entry first: its files and the snippets of its crates. */
 function modules(buildDir, main) {
   const entry = path.resolve(buildDir, main);
-  const found = readdirSync(buildDir, { recursive: true, withFileTypes: true })
+  const snippets = path.join(buildDir, "snippets");
+  const found = [
+    ...readdirSync(buildDir, { withFileTypes: true }),
+    ...(existsSync(snippets) ? readdirSync(snippets, { recursive: true, withFileTypes: true }) : []),
+  ]
     .filter((item) => item.isFile())
     .map((item) => path.join(item.parentPath, item.name))
     .filter((file) => file !== entry && MODULE_TYPES[path.extname(file)])
