@@ -11,6 +11,7 @@ use self::counts::Counts;
 use crate::build::{self, Sizes};
 use crate::checkout::Checkout;
 use crate::checks;
+use crate::dev::EngineKind;
 use crate::tools::{self, Browser, Tools};
 use crate::ui::Progress;
 
@@ -31,30 +32,10 @@ const END_TO_END: &str = "e2e";
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// What runs the gateways' containers in the end-to-end tests.
-    #[arg(long, value_enum, default_value_t = Engine::Embedded)]
-    engine: Engine,
+    #[arg(long, value_enum, default_value_t = EngineKind::Embedded)]
+    engine: EngineKind,
     /// Only the tests whose name contains one of these; leaves out the checks.
     filters: Vec<String>,
-}
-
-/// What runs containers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Engine {
-    /// The one in this program: needs nothing installed.
-    Embedded,
-    /// A Docker engine on this machine.
-    Docker,
-}
-
-impl Engine {
-    /// Its name on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Docker => "docker",
-        }
-    }
 }
 
 /// Sets up, checks, builds and tests.
@@ -136,13 +117,16 @@ fn environment(
     command: &mut Command,
     tools: &Tools,
     browser: &Browser,
-    engine: Engine,
+    engine: EngineKind,
 ) -> anyhow::Result<()> {
     let program = std::env::current_exe().context("this program does not know its own path")?;
+    let engine = engine
+        .to_possible_value()
+        .context("an engine without a name")?;
     command
         .env(XTASK, program)
         .env(NODE, &tools.node.node)
         .env(CHROMIUM, &browser.program)
-        .env(ENGINE, engine.name());
+        .env(ENGINE, engine.get_name());
     Ok(())
 }

@@ -95,18 +95,32 @@ pub(super) fn ensure_openclaw(
         "container/package-lock.json does not install OpenClaw"
     );
     if package.join(PENDING).exists() {
-        finish_openclaw(&package, node, progress)?;
+        finish_openclaw(
+            &package,
+            node,
+            &checkout.build().join("openclaw-home"),
+            progress,
+        )?;
     }
     Ok(folder)
 }
 
 /// Lets OpenClaw do what its install scripts left undone, which it does when it
 /// is first called. In a container it could not: it sees its package read-only.
-fn finish_openclaw(package: &Path, node: &NodePackages, progress: &Progress) -> anyhow::Result<()> {
+/// `home` keeps it off the developer's own OpenClaw, if there is one.
+fn finish_openclaw(
+    package: &Path,
+    node: &NodePackages,
+    home: &Path,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    fs::create_dir_all(home).with_context(|| format!("cannot make {}", home.display()))?;
     let step = progress.step("openclaw-finish", "Finishing OpenClaw's installation")?;
     step.run(
         Command::new(&node.node)
             .current_dir(package)
+            .env("HOME", home)
+            .env("OPENCLAW_STATE_DIR", home)
             .args(["openclaw.mjs", "--version"]),
     )?;
     ensure!(
