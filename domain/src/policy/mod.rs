@@ -8,13 +8,17 @@ mod diff;
 mod document;
 mod parse;
 pub mod tools;
+mod validate;
+mod value;
 
 pub use compile::{CompileContext, ModelSpec, compile};
 pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{
-    Access, Budgets, EmailAddress, OperatorEntry, Policy, SCHEMA, ToolPolicy, ToolProfile,
+    Access, AgentBudget, BrowserLimits, Budgets, CronLimits, EmailAddress, Heartbeat,
+    OperatorEntry, Policy, SCHEMA, ToolPolicy, ToolProfile, UnpricedModels,
 };
 pub use parse::{MAX_BYTES, parse, parse_value, strict_value};
+pub use value::{AgentId, ChannelId, IsoDuration, ModelPattern, TimeZone};
 
 use sha2::{Digest, Sha256};
 

@@ -1,21 +1,16 @@
 //! Strict reading: a document is taken whole or refused with every fault named.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::document::{Policy, SCHEMA};
-use crate::access::Role;
+use super::document::Policy;
+use super::validate::faults;
 use crate::problem::FieldError;
 
 /// Largest document, in bytes of JSON.
 pub const MAX_BYTES: usize = 64 * 1024;
-/// Most entries in any list of the document.
-pub(super) const MAX_ENTRIES: usize = 500;
-/// Most tokens a day that a budget may name.
-pub(super) const MAX_TOKENS_PER_DAY: u64 = 1_000_000_000_000;
 
 /// Reads a document from text: duplicate keys are refused, as are oversized texts.
 ///
@@ -55,69 +50,6 @@ pub fn parse_value(value: Value) -> Result<Policy, Vec<FieldError>> {
         Ok(policy)
     } else {
         Err(faults)
-    }
-}
-
-fn faults(policy: &Policy) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    if policy.schema != SCHEMA {
-        faults.push(FieldError::new("/schema", format!("must be {SCHEMA}")));
-    }
-    let operators = &policy.access.operators;
-    let mut people = HashSet::new();
-    for (index, entry) in operators.iter().enumerate() {
-        if entry.role == Role::User {
-            let detail = "must be viewer, operator or admin; people who only use it go under users";
-            faults.push(FieldError::new(
-                format!("/access/operators/{index}/role"),
-                detail,
-            ));
-        }
-        if !people.insert(&entry.email) {
-            let detail = format!("{} is named twice", entry.email);
-            faults.push(FieldError::new(
-                format!("/access/operators/{index}/email"),
-                detail,
-            ));
-        }
-    }
-    if !operators.iter().any(|entry| entry.role == Role::Admin) {
-        let detail = "needs at least one admin, or nobody could change the policy again";
-        faults.push(FieldError::new("/access/operators", detail));
-    }
-    for (index, email) in policy.access.users.iter().enumerate() {
-        if !people.insert(email) {
-            let detail = format!("{email} is named twice");
-            faults.push(FieldError::new(format!("/access/users/{index}"), detail));
-        }
-    }
-    for (list, patterns) in [("allow", &policy.tools.allow), ("deny", &policy.tools.deny)] {
-        let mut seen = HashSet::new();
-        for (index, pattern) in patterns.iter().enumerate() {
-            if !seen.insert(pattern) {
-                let detail = format!("{pattern} is named twice");
-                faults.push(FieldError::new(format!("/tools/{list}/{index}"), detail));
-            }
-        }
-        too_many(&mut faults, &format!("/tools/{list}"), patterns.len());
-    }
-    too_many(&mut faults, "/access/operators", operators.len());
-    too_many(&mut faults, "/access/users", policy.access.users.len());
-    if let Some(tokens) = policy.budgets.tokens_per_day
-        && !(1..=MAX_TOKENS_PER_DAY).contains(&tokens)
-    {
-        let detail = format!("must be 1 to {MAX_TOKENS_PER_DAY}, or absent for no limit");
-        faults.push(FieldError::new("/budgets/tokens_per_day", detail));
-    }
-    faults
-}
-
-fn too_many(faults: &mut Vec<FieldError>, pointer: &str, entries: usize) {
-    if entries > MAX_ENTRIES {
-        faults.push(FieldError::new(
-            pointer,
-            format!("has more than {MAX_ENTRIES} entries"),
-        ));
     }
 }
 

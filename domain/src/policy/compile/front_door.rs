@@ -18,7 +18,7 @@ pub(super) fn gateway(access: &Access, public_url: &str) -> Value {
         identities.insert(entry.email.to_string(), json!(scopes(entry.role)));
     }
     identities.insert(INIT_IDENTITY.to_owned(), json!([ADMIN_SCOPE]));
-    // Taking a person out of this list also closes the connections they have.
+    // OpenClaw closes every connection when this changes, so who is taken out is out.
     let people: Vec<&String> = identities.keys().collect();
     json!({
         "mode": "local",

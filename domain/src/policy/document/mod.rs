@@ -1,5 +1,7 @@
 //! The document an operator edits.
 
+mod budgets;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::tools::ToolPattern;
 use crate::access::Role;
+
+pub use budgets::{AgentBudget, BrowserLimits, Budgets, CronLimits, Heartbeat, UnpricedModels};
 
 /// The `schema` number this version reads and writes.
 pub const SCHEMA: u32 = 1;
@@ -80,16 +84,6 @@ pub enum ToolProfile {
     Full,
 }
 
-/// What may be spent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Budgets {
-    /// Input and output tokens together from midnight to midnight UTC;
-    /// 1 to 10^12, absent for no limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tokens_per_day: Option<u64>,
-}
-
 /// An e-mail address in lower case, as identities are compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -115,6 +109,7 @@ impl Policy {
             },
             budgets: Budgets {
                 tokens_per_day: Some(1_000_000),
+                ..Budgets::default()
             },
         }
     }
