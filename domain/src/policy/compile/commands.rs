@@ -30,8 +30,16 @@ const LEADS_TO_COMMANDS: [&str; 11] = [
 pub fn may_run_commands(tools: &ToolPolicy) -> bool {
     let in_profile = matches!(tools.profile, ToolProfile::Coding | ToolProfile::Full);
     let covers_exec = |pattern: &str| EXEC.iter().any(|name| matches(pattern, name));
-    let allowed = in_profile || tools.allow.iter().any(|pattern| covers_exec(pattern.as_str()));
-    allowed && !tools.deny.iter().any(|pattern| covers_exec(pattern.as_str()))
+    let allowed = in_profile
+        || tools
+            .allow
+            .iter()
+            .any(|pattern| covers_exec(pattern.as_str()));
+    allowed
+        && !tools
+            .deny
+            .iter()
+            .any(|pattern| covers_exec(pattern.as_str()))
 }
 
 /// The `tools` section.
@@ -43,7 +51,11 @@ pub(super) fn tools(policy: &ToolPolicy) -> Value {
     }
     deny.sort_unstable();
     deny.dedup();
-    let allow: Vec<&str> = policy.allow.iter().map(|pattern| pattern.as_str()).collect();
+    let allow: Vec<&str> = policy
+        .allow
+        .iter()
+        .map(|pattern| pattern.as_str())
+        .collect();
     let mut section = json!({
         "profile": policy.profile.as_str(),
         "deny": deny,
@@ -78,12 +90,16 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{may_run_commands, matches};
+    use super::{matches, may_run_commands};
     use crate::policy::document::{ToolPolicy, ToolProfile};
 
     fn policy(profile: ToolProfile, allow: &[&str], deny: &[&str]) -> ToolPolicy {
         let patterns = |list: &[&str]| list.iter().map(|text| text.parse().unwrap()).collect();
-        ToolPolicy { profile, allow: patterns(allow), deny: patterns(deny) }
+        ToolPolicy {
+            profile,
+            allow: patterns(allow),
+            deny: patterns(deny),
+        }
     }
 
     #[test]
@@ -96,9 +112,16 @@ mod tests {
     #[test]
     fn a_denial_wins_however_it_is_written() {
         for deny in ["exec", "bash", "group:runtime", "*", "ex*", "EXEC"] {
-            assert!(!may_run_commands(&policy(ToolProfile::Full, &["exec"], &[deny])), "{deny}");
+            assert!(
+                !may_run_commands(&policy(ToolProfile::Full, &["exec"], &[deny])),
+                "{deny}"
+            );
         }
-        assert!(may_run_commands(&policy(ToolProfile::Coding, &[], &["process", "web_*"])));
+        assert!(may_run_commands(&policy(
+            ToolProfile::Coding,
+            &[],
+            &["process", "web_*"]
+        )));
     }
 
     #[test]

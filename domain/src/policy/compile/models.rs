@@ -64,7 +64,10 @@ fn provider(dialect: Dialect, models: &[Value]) -> Value {
     let name = dialect.provider();
     // OpenClaw appends `/chat/completions` to the one and `/v1/messages` to the other.
     let (api, base) = match dialect {
-        Dialect::Openai => ("openai-completions", format!("http://{MODELS_HOST}/{name}/v1")),
+        Dialect::Openai => (
+            "openai-completions",
+            format!("http://{MODELS_HOST}/{name}/v1"),
+        ),
         Dialect::Anthropic => ("anthropic-messages", format!("http://{MODELS_HOST}/{name}")),
     };
     json!({

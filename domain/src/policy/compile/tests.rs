@@ -12,12 +12,17 @@ fn models() -> Vec<ModelSpec> {
         max_output_tokens: 4096,
         stand_in: true,
     };
-    vec![spec(Dialect::Openai, "gpt-5.4-mini"), spec(Dialect::Anthropic, "claude-haiku-4-5")]
+    vec![
+        spec(Dialect::Openai, "gpt-5.4-mini"),
+        spec(Dialect::Anthropic, "claude-haiku-4-5"),
+    ]
 }
 
 fn compiled(policy: &Policy) -> Value {
-    let context =
-        CompileContext { models: &models(), public_url: "https://company.example.com/" };
+    let context = CompileContext {
+        models: &models(),
+        public_url: "https://company.example.com/",
+    };
     compile(policy, context)
 }
 
@@ -64,5 +69,8 @@ fn a_change_of_tools_or_people_is_another_configuration() {
 #[test]
 fn keys_are_sorted_so_that_the_hash_is_that_of_canonical_json() {
     let text = compiled(&policy()).to_string();
-    assert!(text.starts_with("{\"acp\":"), "serde_json keeps insertion order here");
+    assert!(
+        text.starts_with("{\"acp\":"),
+        "serde_json keeps insertion order here"
+    );
 }
