@@ -18,6 +18,8 @@ mod wasm_target;
 use std::path::PathBuf;
 use std::process::Command;
 
+use cargo_program::CargoProgram;
+
 pub use browser::{Browser, ensure_browser};
 pub use cache::Cache;
 pub use npm::{NodePackages, OPENCLAW_PACKAGE};
@@ -27,12 +29,27 @@ pub(crate) use wasm_target::{TRIPLE as WASM_TRIPLE, native_identity};
 use crate::checkout::Checkout;
 use crate::ui::Progress;
 
-/// The version of worker-build that goes with the `worker` crate in Cargo.lock.
-const WORKER_BUILD_VERSION: &str = "0.8.7";
-/// The version of cargo-deny that `cargo xtask check` runs.
-const CARGO_DENY_VERSION: &str = "0.20.2";
-/// The version of cargo-machete that `cargo xtask check` runs.
-const CARGO_MACHETE_VERSION: &str = "0.9.2";
+/// Goes with the `worker` crate in Cargo.lock.
+const WORKER_BUILD: CargoProgram<'static> = CargoProgram {
+    package: "worker-build",
+    version: "0.8.7",
+    program: "worker-build",
+    locked: false,
+};
+const CARGO_DENY: CargoProgram<'static> = CargoProgram {
+    package: "cargo-deny",
+    version: "0.20.2",
+    program: "cargo-deny",
+    locked: true,
+};
+const CARGO_MACHETE: CargoProgram<'static> = CargoProgram {
+    package: "cargo-machete",
+    version: "0.9.2",
+    program: "cargo-machete",
+    locked: true,
+};
+/// What a first set-up and build take in the checkout, in bytes.
+const ROOM: u64 = 6_000_000_000;
 
 /// Everything that builds and runs tedix-claw, installed.
 #[derive(Debug, Clone)]
@@ -87,23 +104,23 @@ pub fn ensure(checkout: &Checkout, progress: &Progress) -> anyhow::Result<Tools>
     search_path::require("cargo", "install Rust with rustup (https://rustup.rs)")?;
     search_path::require("npm", "install Node.js with npm (any version from 18 on)")?;
     let _lock = checkout.lock(progress)?;
+    if !checkout.join("node_modules").exists() {
+        disk::require(
+            checkout.root(),
+            ROOM,
+            "the tools, the packages and a first build",
+        )?;
+    }
     let cache = Cache::open()?;
     let wasm = wasm_target::ensure(&cache, progress)?;
-    let bindgen_version = lockfile::version_of(checkout, "wasm-bindgen")?;
-    let wasm_bindgen = cargo_program::ensure(
-        &cache,
-        progress,
-        "wasm-bindgen-cli",
-        &bindgen_version,
-        "wasm-bindgen",
-    )?;
-    let worker_build = cargo_program::ensure(
-        &cache,
-        progress,
-        "worker-build",
-        WORKER_BUILD_VERSION,
-        "worker-build",
-    )?;
+    let wasm_bindgen = CargoProgram {
+        package: "wasm-bindgen-cli",
+        version: &lockfile::version_of(checkout, "wasm-bindgen")?,
+        program: "wasm-bindgen",
+        locked: false,
+    }
+    .ensure(&cache, progress)?;
+    let worker_build = WORKER_BUILD.ensure(&cache, progress)?;
     let node = npm::ensure_root(checkout, progress)?;
     let openclaw = npm::ensure_openclaw(checkout, &node, progress)?;
     Ok(Tools {
@@ -122,22 +139,9 @@ pub fn ensure(checkout: &Checkout, progress: &Progress) -> anyhow::Result<Tools>
 /// # Errors
 /// When a program cannot be installed.
 pub fn ensure_for_checks(tools: &Tools, progress: &Progress) -> anyhow::Result<CheckTools> {
-    let cache = &tools.cache;
     Ok(CheckTools {
-        cargo_deny: cargo_program::ensure(
-            cache,
-            progress,
-            "cargo-deny",
-            CARGO_DENY_VERSION,
-            "cargo-deny",
-        )?,
-        cargo_machete: cargo_program::ensure(
-            cache,
-            progress,
-            "cargo-machete",
-            CARGO_MACHETE_VERSION,
-            "cargo-machete",
-        )?,
+        cargo_deny: CARGO_DENY.ensure(&tools.cache, progress)?,
+        cargo_machete: CARGO_MACHETE.ensure(&tools.cache, progress)?,
     })
 }
 
