@@ -205,6 +205,9 @@ fn image(root: &Path, artifacts: &Artifacts) -> anyhow::Result<Image> {
         anyhow::Ok(path)
     };
     let upstream = format!("#!/bin/sh\nexec /opt/bench/xtask {SUBCOMMAND} \"$@\"\n");
+    // A copy: a build that runs meanwhile may replace this program's file.
+    let program = root.join("xtask");
+    std::fs::copy("/proc/self/exe", &program).context("this program cannot be copied")?;
     let bind = |source: PathBuf, target: &str| Bind {
         source,
         target: target.into(),
@@ -214,7 +217,7 @@ fn image(root: &Path, artifacts: &Artifacts) -> anyhow::Result<Image> {
         binds: vec![
             bind(script("node", &upstream)?, "/opt/node/bin/node"),
             bind(script("entry", ENTRY)?, "/opt/bench/entry"),
-            bind(std::env::current_exe()?, "/opt/bench/xtask"),
+            bind(program, "/opt/bench/xtask"),
             bind(artifacts.tedix_init.clone(), "/usr/local/bin/tedix-init"),
         ],
         entrypoint: vec!["/opt/bench/entry".to_owned()],
