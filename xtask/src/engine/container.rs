@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Result;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::process::Signal;
 use serde::Deserialize;
@@ -17,12 +17,16 @@ use super::egress::Egress;
 use super::ingress::{self, Ingress};
 use super::logs::Log;
 use super::network::Network;
+use super::plain;
 use super::process::{Helpers, Program, StartError};
 use super::spec::{ContainerSpec, DEFAULT_PATH, Isolation, Task};
 use super::{EngineConfig, Image};
 
 /// The label by which Miniflare knows the containers of one of its runs.
 const SESSION_LABEL: &str = "dev.workerd.session";
+
+/// Home of the user a container's program starts as.
+const ROOT_HOME: &str = "/root";
 
 /// Body of `POST /containers/create`, as far as it matters here.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -82,6 +86,14 @@ enum Running {
     Program(Arc<Program>),
 }
 
+/// What a container has from the sidecar that holds its network.
+#[derive(Debug)]
+struct Surroundings {
+    hostname: String,
+    /// Variables that lead HTTP clients out, where there are no namespaces.
+    proxy: Option<Vec<String>>,
+}
+
 /// The network of an app container: workerd takes it for a container of its own.
 #[derive(Debug)]
 struct Sidecar {
@@ -106,6 +118,8 @@ pub(crate) struct Container {
     image: Option<Image>,
     /// This instance's own files; gone when it is removed.
     folder: PathBuf,
+    /// Known once it has started on a shared network.
+    surroundings: OnceLock<Surroundings>,
     running: Mutex<Running>,
     status: watch::Sender<Status>,
 }
@@ -139,14 +153,18 @@ impl Container {
             name,
             request,
             image,
+            surroundings: OnceLock::new(),
             running: Mutex::new(Running::Nothing),
             status: watch::Sender::new(Status::Created),
         }
     }
 
-    /// Host name in the container: the short id, as Docker has it.
+    /// Host name in the container: the short id of its network, as Docker has it.
     fn hostname(&self) -> String {
-        self.id.chars().take(12).collect()
+        match self.surroundings.get() {
+            Some(surroundings) => surroundings.hostname.clone(),
+            None => self.id.chars().take(12).collect(),
+        }
     }
 
     /// Follows the container's life.
@@ -207,7 +225,8 @@ impl Container {
         }
         std::fs::create_dir_all(&self.folder)?;
         let network = Network::create(helpers, isolation).await?;
-        let egress = Egress::new(network.clone(), self.folder.join("hosts"), self.hostname())?;
+        let hosts_file = self.folder.join("hosts");
+        let egress = Egress::new(network.clone(), hosts_file, self.hostname()).await?;
         let ingress = Arc::new(Ingress {
             network,
             egress: Arc::new(egress),
@@ -269,15 +288,28 @@ impl Container {
         key: &str,
     ) -> Result<ContainerSpec> {
         let image = self.image.clone().unwrap_or_default();
-        let staging = self.folder.join("root");
+        let staging = self.staging();
         std::fs::create_dir_all(&staging)?;
         let data = config.data_dir(key);
         std::fs::create_dir_all(&data)?;
-        let hostname = shared.egress.hostname().to_owned();
+        let surroundings = self.surroundings.get_or_init(|| Surroundings {
+            hostname: shared.egress.hostname().to_owned(),
+            proxy: shared.egress.proxy_port().map(plain::proxy_variables),
+        });
+        let hostname = surroundings.hostname.clone();
         let mut argv = image.entrypoint;
         match &self.request.cmd {
             Some(cmd) if !cmd.is_empty() => argv.extend(cmd.iter().cloned()),
             _ => argv.extend(image.cmd),
+        }
+        let mut env = self.environment(ROOT_HOME, &[]);
+        if isolation == Isolation::None {
+            plain::gather(&staging, &image.binds, &data)?;
+            argv = argv
+                .iter()
+                .map(|word| plain::moved(&staging, word))
+                .collect();
+            env = plain::moved_values(&staging, &env);
         }
         Ok(ContainerSpec {
             isolation,
@@ -286,13 +318,7 @@ impl Container {
             data,
             binds: image.binds,
             argv,
-            env: environment(
-                &hostname,
-                [
-                    &image.env[..],
-                    self.request.env.as_deref().unwrap_or_default(),
-                ],
-            ),
+            env,
             workdir: self
                 .request
                 .working_dir
@@ -303,11 +329,19 @@ impl Container {
         })
     }
 
-    /// The environment an additional program starts from.
-    pub(crate) fn environment(&self, extra: &[String]) -> Vec<String> {
+    /// Where the image's places are gathered when there are no namespaces.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.folder.join("root")
+    }
+
+    /// The environment of a program in the container.
+    pub(crate) fn environment(&self, home: &str, extra: &[String]) -> Vec<String> {
         let image = self.image.as_ref().map_or(&[][..], |image| &image.env);
         let request = self.request.env.as_deref().unwrap_or_default();
-        environment(&self.hostname(), [image, request, extra])
+        let surroundings = self.surroundings.get();
+        let proxy = surroundings.and_then(|surroundings| surroundings.proxy.as_deref());
+        let layers = [proxy.unwrap_or_default(), image, request, extra];
+        environment(&self.hostname(), home, layers)
     }
 
     /// The directory an additional program starts in.
@@ -345,10 +379,14 @@ impl Container {
 }
 
 /// Docker's own variables, then the given ones; a later one wins.
-fn environment<'a>(hostname: &str, layers: impl IntoIterator<Item = &'a [String]>) -> Vec<String> {
+fn environment<'a>(
+    hostname: &str,
+    home: &str,
+    layers: impl IntoIterator<Item = &'a [String]>,
+) -> Vec<String> {
     let mut variables: BTreeMap<String, String> = [
         ("PATH", DEFAULT_PATH),
-        ("HOME", "/root"),
+        ("HOME", home),
         ("HOSTNAME", hostname),
     ]
     .into_iter()
@@ -404,7 +442,7 @@ mod tests {
     fn later_variables_win_over_earlier_ones() {
         let image = ["A=1".to_owned(), "B=x=y".to_owned()];
         let request = ["A=2".to_owned(), "HOME=/home/openclaw".to_owned()];
-        let env = environment("abc", [&image[..], &request[..]]);
+        let env = environment("abc", "/root", [&image[..], &request[..]]);
         let expected = [
             "A=2",
             "B=x=y",

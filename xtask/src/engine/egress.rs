@@ -11,8 +11,8 @@ use std::io::{Error, ErrorKind, Result};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use serde::Deserialize;
 use tokio::io::{AsyncWriteExt, copy_bidirectional_with_sizes};
@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 use super::head::read_status;
 use super::ingress::TUNNEL_BUFFER;
 use super::network::Network;
+use super::proxy::{self, Routes};
 
 /// Most hosts one container may have intercepted.
 const MAX_HOSTS: usize = 200;
@@ -58,6 +59,36 @@ pub(crate) struct Egress {
     hostname: String,
     port: Arc<AtomicU16>,
     hosts: Mutex<BTreeMap<String, Host>>,
+    /// Only where the network is the machine's own.
+    proxy: Option<Proxy>,
+}
+
+/// Stands in for addresses of the container's own.
+#[derive(Debug)]
+struct Proxy {
+    port: u16,
+    routes: Arc<std::sync::Mutex<Routes>>,
+    server: AbortHandle,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Proxy {
+    async fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let routes = Arc::default();
+        let server = tokio::spawn(proxy::serve(listener, Arc::clone(&routes))).abort_handle();
+        Ok(Self {
+            port,
+            routes,
+            server,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -74,13 +105,22 @@ impl Drop for Host {
 
 impl Egress {
     /// Starts with nothing intercepted, and writes the first /etc/hosts.
-    pub(crate) fn new(network: Network, hosts_file: PathBuf, hostname: String) -> Result<Self> {
+    pub(crate) async fn new(
+        network: Network,
+        hosts_file: PathBuf,
+        hostname: String,
+    ) -> Result<Self> {
+        let proxy = match &network {
+            Network::Host => Some(Proxy::start().await?),
+            Network::Isolated(_) => None,
+        };
         let egress = Self {
             network,
             hosts_file,
             hostname,
             port: Arc::default(),
             hosts: Mutex::default(),
+            proxy,
         };
         std::fs::write(&egress.hosts_file, "")?;
         egress.write_hosts(&BTreeMap::new())?;
@@ -97,6 +137,12 @@ impl Egress {
         &self.hosts_file
     }
 
+    /// The HTTP proxy through which intercepted hosts are reached, where the
+    /// container has no network of its own.
+    pub(crate) fn proxy_port(&self) -> Option<u16> {
+        self.proxy.as_ref().map(|proxy| proxy.port)
+    }
+
     /// Takes over what workerd answers from now on.
     ///
     /// # Errors
@@ -109,8 +155,6 @@ impl Egress {
                 self.hostname
             );
         }
-        self.port.store(update.port, Ordering::Release);
-        let mut hosts = self.hosts.lock().await;
         let wanted: Vec<String> = update
             .dns
             .allow_hostnames
@@ -127,6 +171,15 @@ impl Egress {
                 plain
             })
             .collect();
+        if let Some(proxy) = &self.proxy {
+            *proxy.routes.lock().unwrap_or_else(PoisonError::into_inner) = Routes {
+                hosts: wanted.into_iter().collect(),
+                port: update.port,
+            };
+            return Ok(());
+        }
+        self.port.store(update.port, Ordering::Release);
+        let mut hosts = self.hosts.lock().await;
         hosts.retain(|name, _| wanted.contains(name));
         for name in wanted {
             if hosts.contains_key(&name) {
@@ -207,12 +260,7 @@ async fn tunnel(mut inside: TcpStream, host: &str, port: u16) -> Result<()> {
         Ok(outside) => outside,
         Err(error) => {
             let text = format!("{host} is not answered: {error}\n");
-            let answer = format!(
-                "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
-                 Connection: close\r\n\r\n{text}",
-                text.len()
-            );
-            return inside.write_all(answer.as_bytes()).await;
+            return refuse(&mut inside, "502 Bad Gateway", &text).await;
         }
     };
     let (mut outside, early) = outside;
@@ -223,8 +271,23 @@ async fn tunnel(mut inside: TcpStream, host: &str, port: u16) -> Result<()> {
     Ok(())
 }
 
-/// Asks workerd for a tunnel to the fetcher that answers `host`.
-async fn open(address: SocketAddr, host: &str, port: u16) -> Result<(TcpStream, Vec<u8>)> {
+/// Ends a connection with an answer that says why.
+pub(crate) async fn refuse(inside: &mut TcpStream, status: &str, text: &str) -> Result<()> {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{text}",
+        text.len()
+    );
+    inside.write_all(answer.as_bytes()).await
+}
+
+/// Asks workerd for a tunnel to the fetcher that answers `host`; what it has
+/// said already comes along.
+pub(crate) async fn open(
+    address: SocketAddr,
+    host: &str,
+    port: u16,
+) -> Result<(TcpStream, Vec<u8>)> {
     let mut outside = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     outside.set_nodelay(true)?;
     let connect = format!(

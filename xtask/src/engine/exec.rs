@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::container::Container;
+use super::plain;
 use super::process::{Helpers, StartError};
 use super::spec::{ExecSpec, Isolation, Task, USERS};
 
@@ -200,12 +201,18 @@ impl Exec {
     }
 
     fn spec(&self, isolation: Isolation) -> ExecSpec {
+        let extra = self.request.env.as_deref().unwrap_or_default();
+        let mut env = self.container.environment(home(self.uid), extra);
+        let mut argv = self.request.cmd.clone();
+        if isolation == Isolation::None {
+            let root = self.container.staging();
+            env = plain::moved_values(&root, &env);
+            argv = argv.iter().map(|word| plain::moved(&root, word)).collect();
+        }
         ExecSpec {
             isolation,
-            argv: self.request.cmd.clone(),
-            env: self
-                .container
-                .environment(self.request.env.as_deref().unwrap_or_default()),
+            argv,
+            env,
             workdir: self
                 .request
                 .working_dir
@@ -258,6 +265,12 @@ async fn write_frame(
     frame.extend(bytes);
     output.write_all(&frame).await?;
     output.flush().await
+}
+
+/// The home of a user; the root directory for one that has none.
+fn home(uid: u32) -> &'static str {
+    let user = USERS.iter().find(|(_, known, ..)| *known == uid);
+    user.map_or("/", |(_, _, _, home, _)| home)
 }
 
 /// Reads `name`, `uid`, `name:group` or `uid:gid`.

@@ -50,7 +50,8 @@ const SHARED_UID: &str = "Containers run in a user namespace that has one user: 
     Run as root for the separation that a deployment has.";
 
 const NOT_ISOLATED: &str = "Containers are NOT isolated: they are plain processes of this user, \
-    which see its files and network, and only one of them at a time can use a port.";
+    which see its files and its network. Only one gateway can run, and what its programs reach \
+    through an HTTP proxy is all that its Worker sees of them.";
 
 /// Makes and runs a container that does nothing.
 async fn attempt(

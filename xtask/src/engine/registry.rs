@@ -113,6 +113,22 @@ impl Registry {
         for rival in rivals {
             self.remove(&rival).await;
         }
+        let another_runs = || {
+            self.all().iter().any(|other| {
+                other.id != container.id
+                    && other.data_key().is_some()
+                    && other.status().borrow().is_running()
+            })
+        };
+        if self.isolation == Isolation::None && another_runs() {
+            // They would share their ports, and one gateway answer for another.
+            return Err(StartError {
+                reason: "without namespaces one container at a time can run: use one gateway"
+                    .into(),
+                code: 125,
+            }
+            .into());
+        }
         let mode = &container.request.host_config.network_mode;
         let network = mode
             .strip_prefix("container:")

@@ -18,7 +18,7 @@ async fn an_exec_has_its_streams_user_environment_and_directory() {
         assert_eq!(streams, (3, "line\n".into(), "to-stderr\n".into()));
 
         let request = json!({
-            "Cmd": ["sh", "-c", "echo $EXTRA $FROM_IMAGE; pwd; id -u"],
+            "Cmd": ["sh", "-c", "echo $EXTRA $FROM_IMAGE $HOME; pwd; id -u"],
             "Env": ["EXTRA=one two"],
             "WorkingDir": "/tmp",
             "User": "openclaw",
@@ -28,7 +28,7 @@ async fn an_exec_has_its_streams_user_environment_and_directory() {
         } else {
             0
         };
-        let expected = format!("one two yes\n/tmp\n{uid}\n");
+        let expected = format!("one two yes /home/openclaw\n/tmp\n{uid}\n");
         assert_eq!(exec(request, b"").await, (0, expected, String::new()));
 
         let megabyte = vec![b'x'; 1 << 20];

@@ -14,5 +14,6 @@ mod exec;
 mod isolation;
 mod lifecycle;
 mod network;
+mod plain;
 mod support;
 mod workerd;

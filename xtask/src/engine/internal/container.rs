@@ -1,6 +1,7 @@
 //! The launcher of a container: makes its namespaces and starts its PID 1.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -68,15 +69,19 @@ pub(super) fn launch(
     run::supervise(socket, child, &pidfd)
 }
 
-/// Without namespaces: a process like any other.
+/// Without namespaces: a process like any other. What it leaves behind becomes
+/// a child of ours, and ends with it.
 fn plain(
     socket: &OwnedFd,
     spec: &ContainerSpec,
     stdout: OwnedFd,
     stderr: OwnedFd,
 ) -> Result<(), Failure> {
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+        .doing("adopt what the program leaves behind")?;
     let child = exec::program(&spec.argv, &spec.env, Path::new("/"))?
         .stdin(Stdio::null())
+        .process_group(0)
         .stdout(Stdio::from(stdout))
         .stderr(Stdio::from(stderr))
         .spawn()

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 use super::{Context, Failure};
 use crate::engine::control;
@@ -49,6 +49,7 @@ pub(super) fn supervise(
         let _ = child.kill();
     }
     let status = child.wait().doing("wait for the program")?;
+    end_children();
     let _ = control::send(
         socket,
         &Report::Exited {
@@ -57,6 +58,28 @@ pub(super) fn supervise(
         &[],
     );
     Ok(())
+}
+
+/// Kills what the program has left behind, which is ours only where there is
+/// no process namespace that ends with it.
+fn end_children() {
+    loop {
+        let children = std::fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+        let mut any = false;
+        for pid in children.split_whitespace() {
+            let Some(pid) = pid.parse().ok().and_then(Pid::from_raw) else {
+                continue;
+            };
+            any = true;
+            // INVARIANT: a child of ours that was not waited for yet, so the
+            // number means that process.
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::empty());
+        }
+        if !any {
+            return;
+        }
+    }
 }
 
 /// As a shell and Docker count: 128 + the signal, when one ended it.
