@@ -64,7 +64,9 @@ pub(super) fn build(
     )?;
     let mut command = Command::new(&tools.worker_build);
     tools.for_wasm(&mut command)?;
+    // Its stack trace would push the compiler's message out of what is shown.
     command
+        .env("RUST_BACKTRACE", "0")
         .current_dir(checkout.join(worker.crate_name))
         .arg("--release")
         .arg("--out-dir")
