@@ -74,6 +74,9 @@ fn provider(dialect: Dialect, models: &[Value]) -> Value {
         "api": api,
         "baseUrl": base,
         "apiKey": { "source": "env", "provider": "default", "id": MODEL_KEY_ENV },
+        // The name leads to a loopback or private address inside the container,
+        // which OpenClaw refuses otherwise; nothing but the gateway answers there.
+        "request": { "allowPrivateNetwork": true },
         "models": models,
     })
 }
