@@ -4,10 +4,12 @@
 //! randomness. Callers pass the time and the random bytes in.
 
 pub mod access;
+pub mod audit;
 pub mod fleet;
 pub mod budget;
 pub mod id;
 pub mod metering;
 pub mod policy;
 pub mod problem;
+pub mod secret;
 pub mod wire;

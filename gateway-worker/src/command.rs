@@ -2,6 +2,7 @@
 //! once. The front door's traffic goes another way, see [`crate::front::proxy`].
 
 use domain::access::Identity;
+use domain::audit::{Head, Origin};
 use domain::metering::{Dialect, Reading};
 use domain::problem::Problem;
 use domain::wire::gateway::JoinRegistry;
@@ -26,6 +27,9 @@ pub enum Command {
     Api {
         /// Who asks.
         caller: Caller,
+        /// From where.
+        #[serde(default)]
+        origin: Option<Origin>,
         /// What for.
         operation: Operation,
     },
@@ -127,6 +131,16 @@ pub enum Operation {
     Audit {
         /// Only those before this one.
         before: Option<u64>,
+    },
+    /// A page of `GET audit?format=jsonl`, oldest first.
+    ExportAudit {
+        /// Only those after this one.
+        after: u64,
+    },
+    /// `GET audit/verify`.
+    VerifyAudit {
+        /// A head that somebody kept from earlier.
+        known: Option<Head>,
     },
     /// `POST sandbox/{start,stop,restart,destroy}`.
     Sandbox {

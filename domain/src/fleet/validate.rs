@@ -73,6 +73,10 @@ pub fn validate(heartbeat: &Heartbeat) -> Vec<FieldError> {
         );
         check.line(&format!("/models/{index}/id"), &model.id, MAX_HASH);
     }
+    if let Some(head) = &heartbeat.audit_head {
+        check.integer("/audit_head/seq", head.seq);
+        check.line("/audit_head/hash", &head.hash, MAX_HASH);
+    }
     if let Some(r2) = &pointers.r2 {
         check.r2("/pointers/r2", r2);
     }

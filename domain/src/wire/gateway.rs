@@ -330,6 +330,21 @@ pub struct AuditEntry {
     pub action: String,
     /// In a person's words.
     pub detail: String,
+    /// From where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<crate::audit::Origin>,
+    /// Hash of what it changed, before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_hash: Option<String>,
+    /// Hash of what it changed, afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_hash: Option<String>,
+    /// Hash of the entry before this one; none in entries older than the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// Hash of this entry, see [`crate::audit::hash`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
 }
 
 /// One line of `GET usage`: a day and model.

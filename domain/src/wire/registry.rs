@@ -97,6 +97,9 @@ pub struct Heartbeat {
     /// Where its state lies.
     #[serde(default)]
     pub pointers: Pointers,
+    /// Newest entry of its audit chain: a later one never lies behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<crate::audit::Head>,
 }
 
 /// Answer to a heartbeat.

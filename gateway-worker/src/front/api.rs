@@ -1,14 +1,17 @@
 //! The governance API in the Worker: reads a request, asks the Durable Object,
 //! writes the answer.
 
+use std::net::IpAddr;
+
+use domain::audit::{self, Door, Origin};
 use domain::problem::Problem;
-use worker::{Request, Response, Result, Url};
+use worker::{Request, Response, Url};
 
 use super::guard::{self, Claim};
-use super::{cors, identity};
+use super::{audit_export, cors, identity};
 use crate::adapters::body;
 use crate::adapters::sandbox_stub::SandboxStub;
-use crate::command::{Command, Outcome, Reply};
+use crate::command::{Command, Operation, Outcome, Reply};
 use crate::routes::{self, ApiRequest};
 use crate::settings::Settings;
 
@@ -20,7 +23,7 @@ pub async fn health(
     request: &Request,
     sandbox: &SandboxStub,
     settings: &Settings,
-) -> Result<Response> {
+) -> worker::Result<Response> {
     let origin = request.headers().get("origin")?;
     let outcome = match request.method().as_ref() {
         "GET" | "HEAD" => sandbox.ask(&Command::Health).await,
@@ -38,22 +41,28 @@ pub async fn serve(
     url: &Url,
     sandbox: &SandboxStub,
     settings: &Settings,
-) -> Result<Response> {
+) -> worker::Result<Response> {
     let origin = request.headers().get("origin")?;
     if request.method().as_ref() == "OPTIONS" {
         let response = Response::empty()?.with_status(204);
         return with_headers(response, &cors::headers(origin.as_deref(), admin(settings), true));
     }
-    let outcome = operate(request, url, sandbox, settings).await;
-    finish(outcome, origin.as_deref(), settings)
+    let command = match read(request, url, settings).await {
+        Ok(command) => command,
+        Err(problem) => return finish(Err(problem), origin.as_deref(), settings),
+    };
+    if let Command::Api { operation: Operation::ExportAudit { .. }, .. } = &command {
+        return match audit_export::serve(command, sandbox.clone()).await {
+            Ok(response) => {
+                with_headers(response, &cors::headers(origin.as_deref(), admin(settings), false))
+            }
+            Err(problem) => finish(Err(problem), origin.as_deref(), settings),
+        };
+    }
+    finish(sandbox.ask(&command).await, origin.as_deref(), settings)
 }
 
-async fn operate(
-    request: &mut Request,
-    url: &Url,
-    sandbox: &SandboxStub,
-    settings: &Settings,
-) -> Outcome {
+async fn read(request: &mut Request, url: &Url, settings: &Settings) -> Result<Command, Problem> {
     let method = request.method();
     let route = routes::find(method.as_ref(), url.path())?;
     let (caller, credential) = identity::caller(request.inner(), settings).await?;
@@ -66,21 +75,33 @@ async fn operate(
         upgrade: false,
     };
     guard::governance(claim, &credential)?;
+    let from = origin_of(header);
     let read = ApiRequest {
+        path: routes::below(url.path()).to_owned(),
         query: url.query_pairs().into_owned().collect(),
         if_match: header("if-match"),
         content_type: header("content-type"),
         body: body::read(request, route.max_body).await?,
     };
     let operation = (route.read)(&read)?;
-    sandbox.ask(&Command::Api { caller, operation }).await
+    Ok(Command::Api { caller, origin: Some(from), operation })
+}
+
+/// Where a request came from, as far as the platform says.
+fn origin_of(header: impl Fn(&str) -> Option<String>) -> Origin {
+    let address = header("cf-connecting-ip").and_then(|text| text.trim().parse::<IpAddr>().ok());
+    Origin {
+        door: Door::Public,
+        address: address.map(|address| address.to_string()),
+        agent: header("user-agent").and_then(|text| audit::agent_class(&text)),
+    }
 }
 
 fn finish(
     outcome: Outcome,
     origin: Option<&str>,
     settings: &Settings,
-) -> Result<Response> {
+) -> worker::Result<Response> {
     let response = match outcome {
         Ok(Reply { status, version, body }) => {
             let response = edge::reply::json(status, &body)?;
@@ -104,7 +125,7 @@ fn admin(settings: &Settings) -> Option<&str> {
     settings.admin_origin.as_deref()
 }
 
-fn with_headers(response: Response, headers: &[(&'static str, String)]) -> Result<Response> {
+fn with_headers(response: Response, headers: &[(&'static str, String)]) -> worker::Result<Response> {
     for (name, value) in headers {
         response.headers().set(name, value)?;
     }

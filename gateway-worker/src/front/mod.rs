@@ -1,6 +1,7 @@
 //! The public door: which requests come in, as whom, and to where.
 
 pub mod api;
+mod audit_export;
 pub mod cors;
 pub mod entry;
 pub mod guard;

@@ -2,6 +2,7 @@
 //! (in the Worker) and what it does (in the Durable Object).
 
 mod audit;
+mod audit_verify;
 mod enrolment_get;
 mod enrolment_post;
 mod policy_diff;
@@ -33,7 +34,7 @@ pub type Reader = fn(&ApiRequest) -> Result<Operation, Problem>;
 /// An operation's place in the API.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
-    /// Path below the API's prefix.
+    /// Path below the API's prefix; `{…}` stands for one part of it.
     pub path: &'static str,
     /// HTTP method.
     pub method: &'static str,
@@ -57,6 +58,7 @@ pub const ROUTES: &[Route] = &[
     get("/policy/versions", policy_versions::read),
     get("/usage", usage::read),
     get("/audit", audit::read),
+    get("/audit/verify", audit_verify::read),
     post("/sandbox/start", SMALL, |_| Ok(sandbox(SandboxAction::Start))),
     post("/sandbox/stop", SMALL, |_| Ok(sandbox(SandboxAction::Stop))),
     post("/sandbox/restart", SMALL, |_| Ok(sandbox(SandboxAction::Restart))),
@@ -83,15 +85,34 @@ const fn sandbox(action: SandboxAction) -> Operation {
 /// 404 for an unknown path, 405 for a known one with another method.
 pub fn find(method: &str, path: &str) -> Result<&'static Route, Problem> {
     let method = if method == "HEAD" { "GET" } else { method };
-    let below = path.strip_prefix(API_PREFIX).unwrap_or_default();
-    let mut here = ROUTES.iter().filter(|route| route.path == below).peekable();
-    if here.peek().is_none() {
+    let below = below(path);
+    let here: Vec<&Route> = ROUTES.iter().filter(|route| matches(route.path, below)).collect();
+    if here.is_empty() {
         return Err(Problem::not_found("The governance API has no such path."));
     }
-    let allowed: Vec<&str> = ROUTES.iter().filter(|r| r.path == below).map(|r| r.method).collect();
-    here.find(|route| route.method == method).ok_or_else(|| {
+    here.iter().find(|route| route.method == method).copied().ok_or_else(|| {
+        let allowed: Vec<&str> = here.iter().map(|route| route.method).collect();
         Problem::method_not_allowed(format!("This path takes {}.", allowed.join(" and ")))
     })
+}
+
+/// What of a path lies below the API's prefix.
+#[must_use]
+pub fn below(path: &str) -> &str {
+    path.strip_prefix(API_PREFIX).unwrap_or_default()
+}
+
+/// Whether a path fits a pattern, in which `{…}` stands for one part that is not empty.
+fn matches(pattern: &str, path: &str) -> bool {
+    let (mut pattern, mut path) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (pattern.next(), path.next()) {
+            (None, None) => return true,
+            (Some(expected), Some(part)) if expected == part => {}
+            (Some(expected), Some(part)) if expected.starts_with('{') && !part.is_empty() => {}
+            _ => return false,
+        }
+    }
 }
 
 /// Does an operation that needs nobody but the Durable Object; joining a
@@ -118,6 +139,8 @@ pub fn run<D: Db>(
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),
         Operation::Usage { before } => usage::run(core, &who, before.as_deref()),
         Operation::Audit { before } => audit::run(core, &who, before),
+        Operation::ExportAudit { after } => audit::export(core, &who, after),
+        Operation::VerifyAudit { known } => audit_verify::run(core, &who, known),
         Operation::Sandbox { action } => sandbox_action::run(core, &who, action, now),
         Operation::GetEnrolment => enrolment_get::run(core, &who),
         Operation::Join { .. } => Err(Problem::internal("Joining a registry needs the network.")),

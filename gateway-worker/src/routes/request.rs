@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 /// A request of the governance API.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiRequest {
+    /// Path below the API's prefix.
+    pub path: String,
     /// Query parameters in order.
     pub query: Vec<(String, String)>,
     /// `If-Match`.
@@ -67,6 +69,23 @@ impl ApiRequest {
             }
             _ => Err(Problem::malformed("If-Match must be one entity tag, such as \"v3\".")),
         }
+    }
+
+    /// A part of the path, counted from 0, such as the 1 of `/policy/versions/7/restore`
+    /// with index 2.
+    #[must_use]
+    pub fn segment(&self, index: usize) -> &str {
+        self.path.split('/').skip(1).nth(index).unwrap_or_default()
+    }
+
+    /// A version in the path.
+    ///
+    /// # Errors
+    /// 404 when it is no version that could exist.
+    pub fn version(&self, index: usize) -> Result<u64, Problem> {
+        let text = Some(self.segment(index)).filter(|text| is_version(text));
+        let version = text.and_then(|text| text.parse().ok()).filter(|version| *version > 0);
+        version.ok_or_else(|| Problem::not_found("A version is a number such as 7."))
     }
 
     /// A query parameter; refused when it comes twice.

@@ -7,7 +7,6 @@ use crate::command::{Outcome, Reply, SandboxAction};
 use crate::ports::Db;
 use crate::sandbox::core::{Core, Principal};
 use crate::sandbox::lifecycle::Input;
-use crate::sandbox::store::audit;
 
 /// Does it, for operators; ending the container at once takes an admin.
 /// Answers 202 with the state that it leads to: the container takes its time.
@@ -24,7 +23,7 @@ pub(super) fn run<D: Db>(
         SandboxAction::Destroy => (Role::Admin, Input::Destroy, "sandbox.destroy_asked"),
     };
     who.require(role)?;
-    audit::append(core.db(), now, &who.subject, name, "")?;
+    core.note(&who.subject, name, "", now)?;
     core.happen(input, &who.subject, now)?;
     Reply::with_status(202, &core.state().status())
 }

@@ -44,6 +44,7 @@ fn request(if_match: Option<&str>, body: &Value) -> ApiRequest {
 
 fn call(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str, request: &ApiRequest) -> Outcome {
     let route = find(method, &format!("{PREFIX}{path}"))?;
+    let request = &ApiRequest { path: path.to_owned(), ..request.clone() };
     run(core, &person(who), (route.read)(request)?, t0())
 }
 
@@ -69,24 +70,25 @@ fn who_may_do_what() {
             let who = format!("{name}@example.com");
             ask(&mut core, &who, route.method, route.path).unwrap_or_else(|status| status).to_string()
         });
-        matrix.push_str(&format!("{:4} {:20} {}\n", route.method, route.path, cells.join(" ")));
+        matrix.push_str(&format!("{:4} {:32} {}\n", route.method, route.path, cells.join(" ")));
     }
     // 404: OpenClaw has not reported, no registry was joined.
     insta::assert_snapshot!(matrix, @r"
-    GET  /status              403 200 200 200
-    GET  /policy              403 200 200 200
-    PUT  /policy              403 403 403 200
-    POST /policy/validate     403 200 200 200
-    POST /policy/diff         403 200 200 200
-    GET  /policy/effective    403 404 404 404
-    GET  /policy/versions     403 200 200 200
-    GET  /usage               403 200 200 200
-    GET  /audit               403 200 200 200
-    POST /sandbox/start       403 403 202 202
-    POST /sandbox/stop        403 403 202 202
-    POST /sandbox/restart     403 403 202 202
-    POST /sandbox/destroy     403 403 403 202
-    GET  /enrolment           403 404 404 404
+    GET  /status                          403 200 200 200
+    GET  /policy                          403 200 200 200
+    PUT  /policy                          403 403 403 200
+    POST /policy/validate                 403 200 200 200
+    POST /policy/diff                     403 200 200 200
+    GET  /policy/effective                403 404 404 404
+    GET  /policy/versions                 403 200 200 200
+    GET  /usage                           403 200 200 200
+    GET  /audit                           403 200 200 200
+    GET  /audit/verify                    403 200 200 200
+    POST /sandbox/start                   403 403 202 202
+    POST /sandbox/stop                    403 403 202 202
+    POST /sandbox/restart                 403 403 202 202
+    POST /sandbox/destroy                 403 403 403 202
+    GET  /enrolment                       403 404 404 404
     ");
 }
 
@@ -244,4 +246,66 @@ fn outcomes_travel_between_the_parts() {
         let text = serde_json::to_string(&outcome).expect("json");
         assert_eq!(serde_json::from_str::<Outcome>(&text).expect("read back"), outcome);
     }
+}
+
+fn get(core: &mut Core<MemoryDb>, path: &str, query: &[(&str, &str)]) -> Outcome {
+    let query = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    call(core, "vic@example.com", "GET", path, &ApiRequest { query, ..ApiRequest::default() })
+}
+
+#[test]
+fn the_audit_is_a_chain_that_shows_what_was_done_to_it() {
+    let mut core = with_people();
+    put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"])).expect("saved");
+    let verdict = get(&mut core, "/audit/verify", &[]).expect("verdict").body;
+    assert_eq!((&verdict["intact"], &verdict["entries"]), (&json!(true), &json!(3)), "{verdict}");
+    let page = get(&mut core, "/audit", &[]).expect("page").body;
+    assert_eq!(page["items"][0]["before_hash"], page["items"][1]["after_hash"]);
+    assert_eq!(page["items"][0]["origin"]["door"], json!("public"));
+    let known = format!("2:{}", page["items"][1]["hash"].as_str().expect("hash"));
+    assert_eq!(get(&mut core, "/audit/verify", &[("known", &known)]).expect("ok").body["intact"], json!(true));
+    for odd in ["", "2", "0:aa", "2:zz", "x:"] {
+        assert_eq!(get(&mut core, "/audit/verify", &[("known", odd)]).expect_err(odd).status, 400);
+    }
+    let fault = |core: &mut Core<MemoryDb>| {
+        get(core, "/audit/verify", &[]).expect("verdict").body["fault"]["kind"].clone()
+    };
+    let sql = |core: &Core<MemoryDb>, sql: &str| core.db().0.execute_batch(sql).expect(sql);
+    sql(&core, "UPDATE audit SET actor = 'eve@example.com' WHERE seq = 2");
+    assert_eq!(fault(&mut core), json!("altered"));
+    sql(&core, "UPDATE audit SET actor = 'ada@example.com' WHERE seq = 2");
+    assert_eq!(fault(&mut core), Value::Null);
+    sql(&core, "DELETE FROM audit WHERE seq = 3");
+    assert_eq!(fault(&mut core), json!("truncated"));
+    // What is written afterwards does not cover it up.
+    call(&mut core, "oli@example.com", "POST", "/sandbox/stop", &ApiRequest::default()).expect("asked");
+    assert_eq!(fault(&mut core), json!("gap"));
+}
+
+#[test]
+fn an_export_has_every_entry_once_oldest_first() {
+    let mut core = with_people();
+    for _ in 0..600 {
+        call(&mut core, "oli@example.com", "POST", "/sandbox/start", &ApiRequest::default())
+            .expect("asked");
+    }
+    let route = find("GET", &format!("{PREFIX}/audit")).expect("route");
+    let jsonl = ApiRequest { query: vec![("format".to_owned(), "jsonl".to_owned())], ..ApiRequest::default() };
+    let mut operation = (route.read)(&jsonl).expect("read");
+    let mut seen = Vec::new();
+    loop {
+        let page = run(&mut core, &person("vic@example.com"), operation, t0()).expect("page").body;
+        seen.extend(page["items"].as_array().into_iter().flatten().map(|e| e["seq"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        operation = Operation::ExportAudit { after: next.parse().expect("seq") };
+    }
+    let expected: Vec<Value> = (1..=seen.len() as u64).map(|seq| json!(seq)).collect();
+    assert!(seen.len() > 600);
+    assert_eq!(seen, expected);
+    let problem = get(&mut core, "/audit", &[("format", "csv")]).expect_err("refused");
+    assert_eq!(problem.status, 400);
+    let problem = get(&mut core, "/audit", &[("format", "jsonl"), ("before", "5")]).expect_err("refused");
+    assert_eq!(problem.status, 400);
+    let export = Operation::ExportAudit { after: 0 };
+    assert_eq!(run(&mut core, &person("una@example.com"), export, t0()).expect_err("refused").status, 403);
 }

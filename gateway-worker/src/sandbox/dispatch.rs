@@ -1,5 +1,6 @@
 //! Commands from the Worker, each to its rule.
 
+use domain::audit::Origin;
 use domain::problem::Problem;
 use domain::wire::gateway::JoinRegistry;
 
@@ -15,12 +16,12 @@ use crate::routes;
 pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
     match command {
         Command::Health => shell.with(|core| Reply::ok(&core.state().health())),
-        Command::Api { caller, operation: Operation::Join { join } } => {
-            join_registry(shell, &caller, &join).await
+        Command::Api { caller, origin, operation: Operation::Join { join } } => {
+            join_registry(shell, &caller, origin, &join).await
         }
-        Command::Api { caller, operation } => {
-            shell.with(|core| routes::run(core, &caller, operation, now()))
-        }
+        Command::Api { caller, origin, operation } => shell.with(|core| {
+            core.asked_from(origin, |core| routes::run(core, &caller, operation, now()))
+        }),
         Command::InitConfig { credential } => {
             shell.with(|core| core.init_config(&credential, now()))
         }
@@ -46,13 +47,20 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
     }
 }
 
-async fn join_registry(shell: &Shell, caller: &Caller, join: &JoinRegistry) -> Outcome {
+async fn join_registry(
+    shell: &Shell,
+    caller: &Caller,
+    origin: Option<Origin>,
+    join: &JoinRegistry,
+) -> Outcome {
     let (who, joining) = shell.with(|core| {
         let who = routes::authorize_join(core, caller, now())?;
         Ok((who, core.begin_join(join)?))
     })?;
     let answer = PlatformFetch.post(&joining.url, None, &joining.body).await;
-    let enrolment = shell.with(|core| core.finish_join(&joining, answer, &who, now()))?;
+    let enrolment = shell.with(|core| {
+        core.asked_from(origin, |core| core.finish_join(&joining, answer, &who, now()))
+    })?;
     Reply::with_status(201, &enrolment)
 }
 

@@ -208,7 +208,7 @@ impl Shell {
         let issued = self.with(|core| Ok(core.issue_credentials(run, random)?));
         let issued = issued.map_err(|problem| problem.to_string())?;
         let variables =
-            [(INIT_CREDENTIAL_ENV, issued.init.as_str()), (MODEL_KEY_ENV, issued.model.as_str())];
+            [(INIT_CREDENTIAL_ENV, issued.init.expose()), (MODEL_KEY_ENV, issued.model.expose())];
         container.start(&self.env, &variables).await.map_err(|error| error.to_string())
     }
 
@@ -290,7 +290,7 @@ impl Shell {
             Ok(None) => return,
             Err(problem) => return console_error!("heartbeat: {problem}"),
         };
-        let answer = PlatformFetch.post(&beat.url, Some(&beat.credential), &beat.body).await;
+        let answer = PlatformFetch.post(&beat.url, Some(beat.credential.expose()), &beat.body).await;
         let [jitter] = edge::random::bytes::<1>().unwrap_or_default();
         if let Err(problem) = self.with(|core| Ok(core.beat_done(answer, jitter, now())?)) {
             console_error!("heartbeat: {problem}");

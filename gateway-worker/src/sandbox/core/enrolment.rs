@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::access::Jwks;
 use domain::id::GatewayId;
 use domain::problem::{FieldError, Problem};
+use domain::secret::{Secret, at_rest};
 use domain::wire::gateway::{Enrolment, JoinRegistry};
 use domain::wire::registry::{Enroll, Enrolled};
 use serde::{Deserialize, Serialize};
@@ -12,8 +13,8 @@ use worker::Url;
 
 use super::{Core, Principal};
 use crate::ports::{Answer, Db};
+use crate::sandbox::store::records;
 use crate::sandbox::store::records::Record;
-use crate::sandbox::store::{audit, records};
 use crate::settings::TEDIX_VERSION;
 
 /// Most keys that a registry may have pinned.
@@ -27,7 +28,8 @@ pub struct Membership {
     /// Its origin.
     pub registry_url: String,
     /// Credential for heartbeats.
-    pub credential: String,
+    #[serde(with = "at_rest")]
+    pub credential: Secret,
     /// `iss` of its tokens.
     pub issuer: String,
     /// Its keys, pinned.
@@ -86,11 +88,11 @@ impl<D: Db> Core<D> {
         })?;
         let enrolled = read_answer(answer)?;
         let detail = format!("joined {} as {}", joining.registry_url, enrolled.gateway_id);
-        audit::append(&self.db, now, &principal.subject, "enrolment.joined", &detail)?;
+        self.note(&principal.subject, "enrolment.joined", &detail, now)?;
         let membership = Membership {
             gateway_id: enrolled.gateway_id,
             registry_url: joining.registry_url.clone(),
-            credential: enrolled.credential,
+            credential: Secret::new(enrolled.credential),
             issuer: enrolled.issuer,
             jwks: enrolled.jwks,
             enrolled_at: now,

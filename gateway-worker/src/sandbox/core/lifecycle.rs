@@ -6,8 +6,8 @@ use domain::problem::Problem;
 use super::{Core, GATEWAY, Task};
 use crate::ports::{Db, StorageError};
 use crate::sandbox::lifecycle::{Denied, Effect, Input, decide};
+use crate::sandbox::store::records;
 use crate::sandbox::store::records::Record;
-use crate::sandbox::store::{audit, records};
 
 impl<D: Db> Core<D> {
     /// Takes in what happened and notes what has to be done.
@@ -24,7 +24,7 @@ impl<D: Db> Core<D> {
             }
         };
         for event in &decision.events {
-            audit::append(&self.db, now, actor, event.action, &event.detail)?;
+            self.note(actor, event.action, &event.detail, now)?;
         }
         if decision.state != self.state {
             records::save(&self.db, Record::Lifecycle, &decision.state)?;

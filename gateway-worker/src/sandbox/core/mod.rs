@@ -20,6 +20,7 @@ pub use pulse::{Beat, Pulse};
 pub use secrets::RunCredentials;
 
 use chrono::{DateTime, Utc};
+use domain::audit::Origin;
 use domain::policy::{self, CompileContext, Policy};
 use domain::wire::gateway::PolicyEnvelope;
 use domain::wire::init::ConfigBundle;
@@ -61,6 +62,7 @@ pub struct Core<D> {
     pulse: Pulse,
     tasks: Vec<Task>,
     refusal_noted_at: Option<DateTime<Utc>>,
+    origin: Option<Origin>,
 }
 
 impl<D: Db> Core<D> {
@@ -76,6 +78,7 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<Self, StorageError> {
         schema::migrate(&db)?;
+        audit::start(&db, now)?;
         let newest = match policies::newest(&db)? {
             Some(newest) => newest,
             None => first_policy(&db, &settings, now)?,
@@ -92,6 +95,7 @@ impl<D: Db> Core<D> {
             pulse: Pulse::new(boot_id, now),
             tasks: Vec::new(),
             refusal_noted_at: None,
+            origin: None,
             db,
             settings,
         })
@@ -119,6 +123,45 @@ impl<D: Db> Core<D> {
         &self.db
     }
 
+    /// Does something that came from somewhere: audit entries made by it say so.
+    pub fn asked_from<T>(&mut self, origin: Option<Origin>, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.origin = origin;
+        let done = body(self);
+        self.origin = None;
+        done
+    }
+
+    /// Writes down who did what.
+    ///
+    /// # Errors
+    /// When the database refuses it.
+    pub fn note(
+        &self,
+        actor: &str,
+        action: &str,
+        detail: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StorageError> {
+        self.note_change(actor, action, detail, (None, None), now)
+    }
+
+    /// Writes down who changed what, with its hashes before and afterwards.
+    ///
+    /// # Errors
+    /// When the database refuses it.
+    pub(crate) fn note_change(
+        &self,
+        actor: &str,
+        action: &str,
+        detail: &str,
+        hashes: (Option<&str>, Option<&str>),
+        now: DateTime<Utc>,
+    ) -> Result<(), StorageError> {
+        // What the gateway does by itself comes from nowhere, whoever made it think of it.
+        let origin = self.origin.as_ref().filter(|_| actor != GATEWAY && actor != INIT);
+        audit::record(&self.db, now, &audit::Note { actor, origin, action, detail, hashes })
+    }
+
     /// The newest policy.
     #[must_use]
     pub fn newest(&self) -> &PolicyEnvelope {
@@ -144,7 +187,9 @@ impl<D: Db> Core<D> {
             Some(note) => format!("version {version}: {note}"),
             None => format!("version {version}"),
         };
-        audit::append(&self.db, now, author, "policy.saved", &detail)?;
+        let after = policy::hash(&document);
+        let hashes = (Some(self.newest.hash.as_str()), Some(after.as_str()));
+        self.note_change(author, "policy.saved", &detail, hashes, now)?;
         let base = self.newest.version;
         self.newest = policies::append(&self.db, base, document, author, note, now)?;
         self.desired = desired(&self.newest, &self.settings);
@@ -169,8 +214,16 @@ fn first_policy<D: Db>(
 ) -> Result<PolicyEnvelope, StorageError> {
     let admins: Vec<&str> = settings.bootstrap_admins.iter().map(|email| email.as_str()).collect();
     let detail = format!("version 1, admins: {}", admins.join(", "));
-    audit::append(db, now, GATEWAY, "policy.saved", &detail)?;
     let document = Policy::bootstrap(&settings.bootstrap_admins);
+    let after = policy::hash(&document);
+    let note = audit::Note {
+        actor: GATEWAY,
+        origin: None,
+        action: "policy.saved",
+        detail: &detail,
+        hashes: (None, Some(&after)),
+    };
+    audit::record(db, now, &note)?;
     policies::append(db, 0, document, GATEWAY, Some("The gateway's first policy"), now)
 }
 

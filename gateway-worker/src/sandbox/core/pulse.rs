@@ -1,13 +1,14 @@
 //! When to send a heartbeat, and what is in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::secret::Secret;
 use domain::wire::gateway::Pointers;
 use domain::wire::registry::{Heartbeat, HeartbeatAck};
 use serde_json::Value;
 
 use super::Core;
 use crate::ports::{Answer, Db, StorageError};
-use crate::sandbox::store::records;
+use crate::sandbox::store::{audit, records};
 use crate::sandbox::store::records::Record;
 use crate::settings::TEDIX_VERSION;
 
@@ -38,7 +39,7 @@ pub struct Beat {
     /// Where to.
     pub url: String,
     /// Credential to send it with.
-    pub credential: String,
+    pub credential: Secret,
     /// What to send.
     pub body: Value,
 }
@@ -114,6 +115,7 @@ impl<D: Db> Core<D> {
             budget: self.budget_status(now)?,
             models: self.settings.model_infos(),
             pointers: Pointers::default(),
+            audit_head: audit::head(&self.db)?,
         };
         let body = serde_json::to_value(&heartbeat).map_err(|e| StorageError(e.to_string()))?;
         let beat = Beat {

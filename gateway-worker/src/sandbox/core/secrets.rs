@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::{constant_time_eq, credential_from, hash_credential};
+use domain::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::{Core, GATEWAY};
@@ -26,17 +27,12 @@ pub(super) struct RunSecrets {
 }
 
 /// The credentials of a new run, to be given to its container and to nobody else.
+#[derive(Debug)]
 pub struct RunCredentials {
     /// For `governance.internal`.
-    pub init: String,
+    pub init: Secret,
     /// For `models.internal`.
-    pub model: String,
-}
-
-impl std::fmt::Debug for RunCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RunCredentials")
-    }
+    pub model: Secret,
 }
 
 impl<D: Db> Core<D> {
@@ -59,7 +55,7 @@ impl<D: Db> Core<D> {
         };
         records::save(&self.db, Record::RunSecrets, &secrets)?;
         self.secrets = Some(secrets);
-        Ok(RunCredentials { init, model })
+        Ok(RunCredentials { init: Secret::new(init), model: Secret::new(model) })
     }
 
     pub(super) fn revoke_credentials(&mut self) -> Result<(), StorageError> {

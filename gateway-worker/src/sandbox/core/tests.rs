@@ -74,7 +74,7 @@ fn launched() -> (Core<MemoryDb>, RunCredentials) {
 }
 
 fn fetch(core: &mut Core<MemoryDb>, credentials: &RunCredentials) -> ConfigBundle {
-    let reply = core.init_config(&credentials.init, t0()).expect("config");
+    let reply = core.init_config(credentials.init.expose(), t0()).expect("config");
     serde_json::from_value(reply.body).expect("bundle")
 }
 
@@ -87,7 +87,7 @@ fn observe(core: &mut Core<MemoryDb>, credentials: &RunCredentials, bundle: &Con
         openclaw_version: "2026.9.6".to_owned(),
         config: json!({"tools": {}}),
     };
-    core.init_report(&credentials.init, report, t0()).expect("taken");
+    core.init_report(credentials.init.expose(), report, t0()).expect("taken");
 }
 
 fn actions(core: &Core<MemoryDb>) -> Vec<String> {
@@ -179,7 +179,7 @@ fn a_refused_policy_says_why_and_the_old_one_stays_in_force() {
         issues: vec![issue],
     };
     for _ in 0..3 {
-        core.init_report(&credentials.init, report.clone(), t0()).expect("taken");
+        core.init_report(credentials.init.expose(), report.clone(), t0()).expect("taken");
     }
     let status = core.policy_status();
     assert_eq!(status.state, ApplyState::Failed);
@@ -193,14 +193,14 @@ fn a_refused_policy_says_why_and_the_old_one_stays_in_force() {
 fn steps_lead_to_ready_and_an_exit_takes_it_away() {
     let (mut core, credentials) = launched();
     for step in [StartStep::Configuring, StartStep::Openclaw, StartStep::Confirming] {
-        core.init_report(&credentials.init, Report::Step { step }, t0()).expect("taken");
+        core.init_report(credentials.init.expose(), Report::Step { step }, t0()).expect("taken");
         assert_eq!(core.state.status().step, Some(step));
     }
     let bundle = fetch(&mut core, &credentials);
     observe(&mut core, &credentials, &bundle);
     assert!(core.state.is_ready());
     let exit = Report::OpenclawExited { code: 137, log_tail: "a\nb".to_owned(), restart_in_ms: 1000 };
-    core.init_report(&credentials.init, exit, t0()).expect("taken");
+    core.init_report(credentials.init.expose(), exit, t0()).expect("taken");
     assert!(!core.state.is_ready());
     let page = audit::page(&core.db, None).expect("audit");
     assert!(page.items[0].detail.ends_with("1000 ms: a b"), "{:?}", page.items[0]);
@@ -210,19 +210,19 @@ fn steps_lead_to_ready_and_an_exit_takes_it_away() {
 fn only_the_running_container_s_credentials_count() {
     let (mut core, old) = launched();
     let refused = |outcome: Result<Reply, Problem>| outcome.expect_err("refused").status;
-    for wrong in ["", "tin_", old.model.as_str(), "' or 1=1 --"] {
+    for wrong in ["", "tin_", old.model.expose(), "' or 1=1 --"] {
         assert_eq!(refused(core.init_config(wrong, t0())), 401, "{wrong}");
     }
     core.happen(Input::Restart, "ada@example.com", t0()).expect("restarts");
     let exited = Input::Exited { run: 1, code: Some(0), reason: "ended".to_owned() };
     core.happen(exited, GATEWAY, t0()).expect("exits");
     let new = core.issue_credentials(2, ([3; 32], [4; 32])).expect("issued");
-    assert_eq!(refused(core.init_config(&old.init, t0())), 401);
-    assert!(core.init_config(&new.init, t0()).is_ok());
+    assert_eq!(refused(core.init_config(old.init.expose(), t0())), 401);
+    assert!(core.init_config(new.init.expose(), t0()).is_ok());
     core.happen(Input::Destroy, "ada@example.com", t0()).expect("ends");
     let exited = Input::Exited { run: 2, code: Some(0), reason: "ended".to_owned() };
     core.happen(exited, GATEWAY, t0()).expect("exits");
-    assert_eq!(refused(core.init_config(&new.init, t0())), 401, "nothing runs any more");
+    assert_eq!(refused(core.init_config(new.init.expose(), t0())), 401, "nothing runs any more");
     let noted = actions(&core).iter().filter(|a| a.ends_with("credential.refused")).count();
     assert_eq!(noted, 1, "a flood of wrong credentials does not fill the audit");
 }
@@ -237,7 +237,7 @@ fn a_running_container_survives_a_restart_of_the_durable_object() {
     assert_eq!(core.take_tasks(), [Task::Container(Effect::Adopt { run: 1 })]);
     assert!(core.state.is_ready());
     assert_eq!(core.apply_state(), ApplyState::Applied);
-    assert!(core.init_config(&credentials.init, t0()).is_ok());
+    assert!(core.init_config(credentials.init.expose(), t0()).is_ok());
 }
 
 #[test]
@@ -245,14 +245,14 @@ fn secrets_are_stored_as_hashes() {
     let (core, credentials) = launched();
     let rows = core.db.run("SELECT json FROM records", &[]).expect("records");
     let text = format!("{rows:?} {:?}", core.secrets);
-    assert!(!text.contains(&credentials.init) && !text.contains(&credentials.model));
+    assert!(!text.contains(credentials.init.expose()) && !text.contains(credentials.model.expose()));
 }
 
 #[test]
 fn a_call_is_checked_reserved_and_settled() {
     let (mut core, credentials) = launched();
     limit(&mut core, 1_000);
-    let key = credentials.model.as_str();
+    let key = credentials.model.expose();
     let wrong = core.admit(&call("tmk_x", "m1", 1, 1), "a".into(), t0()).expect("answered");
     assert_eq!(wrong, Admission::WrongKey);
     let unknown = core.admit(&call(key, "m2", 1, 1), "a".into(), t0()).expect("answered");
@@ -270,7 +270,7 @@ fn a_call_is_checked_reserved_and_settled() {
 fn calls_that_arrive_together_cannot_pass_the_limit_together() {
     let (mut core, credentials) = launched();
     limit(&mut core, 10_000);
-    let key = credentials.model.as_str();
+    let key = credentials.model.expose();
     let mut admitted = Vec::new();
     for index in 0..400 {
         let id = format!("c{index}");
@@ -294,7 +294,7 @@ fn calls_that_arrive_together_cannot_pass_the_limit_together() {
 fn a_call_that_never_settles_is_charged_in_full_and_frees_its_reservation() {
     let (mut core, credentials) = launched();
     limit(&mut core, 100);
-    let key = credentials.model.as_str();
+    let key = credentials.model.expose();
     core.admit(&call(key, "m1", 60, 50), "lost".into(), t0()).expect("answered");
     let later = t0() + TimeDelta::minutes(31);
     core.tick(later).expect("ticks");
@@ -307,7 +307,7 @@ fn a_call_that_never_settles_is_charged_in_full_and_frees_its_reservation() {
 fn a_new_day_starts_at_nothing_and_a_late_settlement_counts_for_its_own_day() {
     let (mut core, credentials) = launched();
     limit(&mut core, 100);
-    let key = credentials.model.as_str();
+    let key = credentials.model.expose();
     let evening = "2026-11-22T23:59:59Z".parse().expect("a time");
     let morning = "2026-11-23T00:00:00Z".parse().expect("a time");
     core.admit(&call(key, "m1", 50, 50), "a".into(), evening).expect("answered");
@@ -457,4 +457,39 @@ fn tracking_json_format_unchanged() {
       "openclaw_version": "2026.9.6"
     }
     "#);
+}
+
+#[test]
+fn a_gateway_from_before_the_audit_chain_begins_one_that_holds_its_old_entries() {
+    let db = MemoryDb::new();
+    // As the first release left it.
+    crate::sandbox::schema::migrate_to(&db, 1).expect("migrated");
+    let text = r"INSERT INTO audit (at, actor, action, detail) VALUES
+        ('2026-11-20T09:00:00+00:00', 'gateway', 'policy.saved', 'version 1'),
+        ('2026-11-20T09:00:01+00:00', 'ada@example.com', 'sandbox.start_asked', '')";
+    db.0.execute_batch(text).expect("entries");
+    let core = Core::open(db, settings(), "boot".to_owned(), t0()).expect("opens");
+    let entries = audit::page(&core.db, None).expect("audit").items;
+    let actions: Vec<&str> = entries.iter().rev().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["policy.saved", "sandbox.start_asked", "audit.chain_started", "policy.saved"]);
+    let verdict = audit::verify(&core.db, None).expect("verdict");
+    assert!(verdict.intact && verdict.before_chain == 2, "{verdict:?}");
+    core.db.0.execute_batch("UPDATE audit SET detail = 'x' WHERE seq = 1").expect("altered");
+    assert!(!audit::verify(&core.db, None).expect("verdict").intact);
+}
+
+#[test]
+fn an_entry_says_where_it_came_from_and_what_the_gateway_does_itself_does_not() {
+    let mut core = core();
+    let origin = domain::audit::Origin {
+        door: domain::audit::Door::Public,
+        address: Some("203.0.113.9".to_owned()),
+        agent: Some("curl".to_owned()),
+    };
+    core.asked_from(Some(origin.clone()), |core| core.happen(Input::Start, "ada@example.com", t0()))
+        .expect("starts");
+    core.note(GATEWAY, "usage.estimated", "", t0()).expect("noted");
+    let entries = audit::page(&core.db, None).expect("audit").items;
+    assert_eq!(entries[0].origin.as_ref().map(|o| o.door), Some(domain::audit::Door::Gateway));
+    assert_eq!(entries[1].origin.as_ref(), Some(&origin));
 }

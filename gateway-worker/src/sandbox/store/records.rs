@@ -18,6 +18,8 @@ pub enum Record {
     Tracking,
     /// The registry that this gateway belongs to.
     Membership,
+    /// The newest entry of the audit chain.
+    AuditHead,
 }
 
 impl Record {
@@ -27,6 +29,7 @@ impl Record {
             Self::RunSecrets => "run_secrets",
             Self::Tracking => "tracking",
             Self::Membership => "membership",
+            Self::AuditHead => "audit_head",
         }
     }
 }

@@ -75,6 +75,11 @@ impl<D: Database> AuditStore for SqlStore<D> {
                 actor: row.actor,
                 action: row.action,
                 detail: row.detail,
+                origin: None,
+                before_hash: None,
+                after_hash: None,
+                previous: None,
+                hash: None,
             })
         };
         rows(self.0.query(statement).await?)?
