@@ -56,6 +56,9 @@ impl<D: Db> Core<D> {
                     "OpenClaw ended with code {code}, starts again in {restart_in_ms} ms: {log_tail}"
                 );
                 audit::append(&self.db, now, INIT, "openclaw.exited", &detail)?;
+                // Until the next one answers, nothing is known to be in force.
+                self.tracking.observed = None;
+                records::save(&self.db, Record::Tracking, &self.tracking)?;
                 self.happen(Input::OpenclawExited { code }, INIT, now)?;
             }
         }

@@ -202,6 +202,7 @@ fn steps_lead_to_ready_and_an_exit_takes_it_away() {
     let exit = Report::OpenclawExited { code: 137, log_tail: "a\nb".to_owned(), restart_in_ms: 1000 };
     core.init_report(credentials.init.expose(), exit, t0()).expect("taken");
     assert!(!core.state.is_ready());
+    assert_eq!(core.apply_state(), ApplyState::Applying, "nothing is in force while it is away");
     let page = audit::page(&core.db, None).expect("audit");
     assert!(page.items[0].detail.ends_with("1000 ms: a b"), "{:?}", page.items[0]);
 }
