@@ -5,6 +5,7 @@ use std::io::Result;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde::Deserialize;
@@ -24,6 +25,9 @@ use super::{EngineConfig, Image};
 
 /// The label by which Miniflare knows the containers of one of its runs.
 const SESSION_LABEL: &str = "dev.workerd.session";
+
+/// How long the rest of a container's output may take once it has ended.
+const LOG_END: Duration = Duration::from_secs(1);
 
 /// Home of the user a container's program starts as.
 const ROOT_HOME: &str = "/root";
@@ -266,7 +270,7 @@ impl Container {
             .run(&Task::RunContainer(spec), &descriptors)
             .await
             .inspect_err(|_| self.remove_files())?;
-        tokio::spawn(log.copy_from(Receiver::from_owned_fd(reader.into())?));
+        let output = tokio::spawn(log.copy_from(Receiver::from_owned_fd(reader.into())?));
 
         let program = Arc::new(program);
         *running = Running::Program(Arc::clone(&program));
@@ -275,6 +279,8 @@ impl Container {
         let container = Arc::clone(self);
         tokio::spawn(async move {
             let code = program.exit_code().await;
+            // Who waits for the end finds the whole log.
+            let _ = tokio::time::timeout(LOG_END, output).await;
             container.status.send_replace(Status::Exited { code });
         });
         Ok(())

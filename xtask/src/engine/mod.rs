@@ -37,6 +37,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
@@ -45,6 +46,9 @@ pub use spec::{Bind, Isolation};
 
 use process::Helpers;
 use registry::Registry;
+
+/// Open files that suffice for thousands of tunnels.
+const DESCRIPTORS: u64 = 65_536;
 
 /// How long helpers may take to end once the engine has let go of them.
 const HELPERS_END: Duration = Duration::from_secs(5);
@@ -154,6 +158,7 @@ impl Engine {
             program.unwrap_or_else(|| "/proc/self/exe".into()),
             config.state_dir.clone().into_os_string(),
         );
+        raise_descriptor_limit();
         let (isolation, warnings) = probe::choose(&config, &helpers).await?;
 
         let listener = listen(&config.socket)?;
@@ -233,6 +238,23 @@ fn lock(state_dir: &Path) -> Result<std::fs::File> {
         )
         .into()),
         Err(error) => Err(error).context("cannot lock the state directory"),
+    }
+}
+
+/// Every tunnel takes two descriptors here, and a shell's usual 1024 would
+/// bound the requests that can be under way.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = limit
+        .maximum
+        .map_or(DESCRIPTORS, |most| most.min(DESCRIPTORS));
+    if limit.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit {
+            current: Some(wanted),
+            maximum: limit.maximum,
+        };
+        // Up to the maximum anybody may; else it stays as it is.
+        let _ = setrlimit(Resource::Nofile, raised);
     }
 }
 

@@ -46,9 +46,10 @@ fn answer(mut stream: TcpStream) {
         _ => "now".to_owned(),
     };
     let length = body.len();
+    // workerd keeps a tunnel for the next request unless it is told not to.
     let _ = write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     );
 }
 
@@ -81,10 +82,12 @@ fn ask(host: &str) -> String {
 struct Miniflare {
     child: Child,
     url: String,
+    /// Where the containers' output is, for when something fails.
+    logs: PathBuf,
 }
 
 impl Miniflare {
-    async fn start(socket_url: &str, direct_port: u16) -> Self {
+    async fn start(socket_url: &str, direct_port: u16, logs: PathBuf) -> Self {
         let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../node_modules");
         let node = modules.join(".bin/node");
         assert!(
@@ -109,7 +112,7 @@ impl Miniflare {
         BufReader::new(stdout).read_line(&mut url).await.unwrap();
         let url = url.trim_end_matches(['/', '\n']).to_owned();
         assert!(url.starts_with("http://"), "Miniflare did not start: {url}");
-        Self { child, url }
+        Self { child, url, logs }
     }
 
     async fn get(&self, path: &str) -> (u16, String) {
@@ -119,8 +122,15 @@ impl Miniflare {
 
     async fn text(&self, path: &str) -> String {
         let (status, text) = self.get(path).await;
-        assert_eq!(status, 200, "{path}: {text}");
+        assert_eq!(status, 200, "{path}: {text}\n{}", self.output());
         text
+    }
+
+    /// What the containers have printed.
+    fn output(&self) -> String {
+        let logs = std::fs::read_dir(&self.logs).unwrap();
+        logs.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .collect()
     }
 
     /// The answer of the program in the container, once it listens.
@@ -151,7 +161,12 @@ async fn a_durable_object_drives_its_container() {
         let direct = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let direct_port = direct.local_addr().unwrap().port();
         std::thread::spawn(move || serve(&direct));
-        let miniflare = Miniflare::start(&engine.socket_url(), direct_port).await;
+        let miniflare = Miniflare::start(
+            &engine.socket_url(),
+            direct_port,
+            state.path().join("engine/logs"),
+        )
+        .await;
 
         // Two objects, both on port 8080 of their own.
         for name in ["a", "b"] {

@@ -46,7 +46,7 @@ pub(super) fn launch(
         }
     };
     let (ours, theirs) = control::pair().doing("make a socket")?;
-    let child = command
+    let mut child = command
         .env_clear()
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::from(stdout))
@@ -56,17 +56,27 @@ pub(super) fn launch(
     // Closes our copy of the child's socket, so that its end can be seen.
     drop(command);
     let pidfd = run::pidfd_of(&child)?;
+    if let Err(failure) = introduce(&ours, spec) {
+        // Gone before the engine hears of it, so that nothing is left then.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(failure);
+    }
+    run::supervise(socket, child, &pidfd)
+}
 
-    control::send(&ours, spec, &[]).doing("describe the container to its first process")?;
+/// Tells the first process what to become, and waits until it is that.
+fn introduce(init: &OwnedFd, spec: &ContainerSpec) -> Result<(), Failure> {
+    control::send(init, spec, &[]).doing("describe the container to its first process")?;
     // The socket closes when the image's program takes over.
     while let Some((report, _)) =
-        control::receive(&ours).doing("hear from the container's first process")?
+        control::receive(init).doing("hear from the container's first process")?
     {
         if let Report::Failed { reason, code } = report {
             return Err(Failure { reason, code });
         }
     }
-    run::supervise(socket, child, &pidfd)
+    Ok(())
 }
 
 /// Without namespaces: a process like any other. What it leaves behind becomes
