@@ -140,10 +140,17 @@ fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
         ],
         entrypoint: vec!["/usr/local/bin/tedix-init".to_owned()],
         cmd: Vec::new(),
-        env: vec![
-            "PATH=/opt/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-                .to_owned(),
-        ],
+        // The TEDIX variables are tedix-init's own defaults. They are said here
+        // because an engine without namespaces moves the paths it is told.
+        env: [
+            "PATH=/opt/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "TEDIX_CONFIG_FILE=/etc/openclaw/openclaw.json",
+            "TEDIX_DATA=/data",
+            "TEDIX_NODE=/opt/node/bin/node",
+            "TEDIX_OPENCLAW=/opt/openclaw/node_modules/openclaw/openclaw.mjs",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         workdir: PathBuf::from("/"),
     }
 }

@@ -8,6 +8,7 @@ mod engine;
 pub(crate) mod host;
 mod issuer;
 mod layout;
+mod memory;
 mod models;
 mod ports;
 mod ready_file;
@@ -58,9 +59,12 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
     let tools_done = Instant::now();
     let artifacts = build::all(&tools, progress)?;
     let built = Instant::now();
-    for folder in [state.logs(), state.run()] {
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("{} cannot be made", folder.display()))?;
+    state.prepare()?;
+    if let Some(warning) = memory::warning(args.gateways) {
+        progress.say(format!("warning: {warning}"));
+    }
+    if let Some(path) = &args.ready_file {
+        ReadyFile::remove(path)?;
     }
     let took = vec![
         ("set-up", tools_done - begun),
@@ -77,7 +81,11 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let code = runtime.block_on(live(&setup, progress, took))?;
+    let ended = runtime.block_on(live(&setup, progress, took));
+    if let Some(path) = &args.ready_file {
+        ReadyFile::remove(path)?;
+    }
+    let code = ended?;
     if code != ExitCode::SUCCESS {
         // A forced end: what is left ends with this process.
         std::process::exit(130);

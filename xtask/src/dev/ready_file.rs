@@ -62,6 +62,19 @@ impl ReadyFile {
             .with_context(|| format!("{} cannot be written", path.display()))
     }
 
+    /// Removes it: nothing is ready any more, or not yet.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub(super) fn remove(path: &Path) -> anyhow::Result<()> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).with_context(|| format!("{} cannot be removed", path.display()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -173,7 +173,12 @@ impl<'a> Setup<'a> {
                 .containers(|containers| containers.log(&worker))
                 .flatten()
         };
-        let status = bring_up::healthy(api, place, &step, log).await?;
+        let healthy = bring_up::healthy(api, place, &step, log).await;
+        if let Some(log) = log() {
+            self.state
+                .link_log(&format!("container-{}", place.name), &log);
+        }
+        let status = healthy?;
         drop(permit);
         let version = status
             .openclaw_version

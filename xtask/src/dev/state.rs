@@ -107,6 +107,33 @@ impl State {
         self.root.join("logs")
     }
 
+    /// Makes the folders of a run, and keeps the logs of the run before as `NAME.log.1`.
+    ///
+    /// # Errors
+    /// When a folder cannot be made.
+    pub(crate) fn prepare(&self) -> anyhow::Result<()> {
+        for folder in [self.logs(), self.run()] {
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("{} cannot be made", folder.display()))?;
+        }
+        for entry in fs::read_dir(self.logs())?.flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|kind| kind == "log") {
+                // A log that cannot be put aside is written on.
+                drop(fs::rename(&path, path.with_extension("log.1")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a part's log, which lies elsewhere, among the others.
+    pub(crate) fn link_log(&self, name: &str, target: &Path) {
+        let link = self.logs().join(format!("{name}.log"));
+        drop(fs::remove_file(&link));
+        // Only a convenience: messages name the log where it is.
+        drop(std::os::unix::fs::symlink(target, link));
+    }
+
     /// Keys of the stand-ins and of the registry, readable by their owner alone.
     #[must_use]
     pub(crate) fn keys(&self) -> PathBuf {
