@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a person may do at a gateway, from little to much; each includes the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Talk to OpenClaw.

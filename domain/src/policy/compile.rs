@@ -7,16 +7,26 @@
 //!
 //! Every key is one of OpenClaw 2026.9.6; it refuses those it does not know.
 
+mod agents;
+mod channels;
 mod commands;
 mod front_door;
+mod host_floor;
 mod models;
+mod tools;
+mod version;
 
+pub use channels::{Enforced, enforced};
 pub use commands::may_run_commands;
+pub use host_floor::exec_approvals;
 pub use models::ModelSpec;
+pub use version::VersionSkew;
 
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
 
-use super::document::Policy;
+use super::document::{ChangeRule, Policy};
+use super::exceptions::in_force;
 use crate::wire::openclaw::OPENCLAW_VERSION;
 
 /// What a configuration depends on besides the policy.
@@ -28,30 +38,68 @@ pub struct CompileContext<'a> {
     pub public_url: &'a str,
 }
 
-/// The configuration for a policy. The same input always gives the same text,
-/// so [`super::canonical_hash`] of it names a configuration.
+/// The configuration for a policy, for the version in the image. The same input
+/// always gives the same text, so [`super::canonical_hash`] of it names a configuration.
+///
+/// Without a moment no exception holds: see [`compile_at`].
 #[must_use]
 pub fn compile(policy: &Policy, context: CompileContext<'_>) -> Value {
-    let commands = may_run_commands(&policy.tools);
-    json!({
+    config(&in_force(policy, None), context)
+}
+
+/// The configuration for a policy as it holds at a moment, for a version of OpenClaw.
+///
+/// # Errors
+/// When that version is not known; says which keys nobody has checked against it.
+pub fn compile_at(
+    policy: &Policy,
+    context: CompileContext<'_>,
+    now: DateTime<Utc>,
+    openclaw_version: &str,
+) -> Result<Value, VersionSkew> {
+    let config = config(&in_force(policy, Some(now)), context);
+    version::check(openclaw_version, &config)?;
+    Ok(config)
+}
+
+fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
+    let commands = commands::anybody_may(policy);
+    let rules = &policy.self_modification;
+    let named = agents::named(policy);
+    let (mode, approval) = match rules.skills {
+        Some(ChangeRule::Auto) => ("auto", "auto"),
+        Some(ChangeRule::Review) => ("propose", "pending"),
+        Some(ChangeRule::Deny) | None => ("off", "pending"),
+    };
+    let browser = policy.budgets.browser.is_some();
+    let mut plugins = vec!["admin-http-rpc", "anthropic", "memory-core", "openai"];
+    let channels = channels::plugins(policy);
+    plugins.extend(browser.then_some("browser"));
+    plugins.extend(channels.iter().map(String::as_str));
+    plugins.sort_unstable();
+    plugins.dedup();
+    let mut config = json!({
         "gateway": front_door::gateway(&policy.access, context.public_url),
-        "models": models::catalog(context.models),
-        "agents": { "defaults": models::agent_defaults(context.models) },
-        "tools": commands::tools(&policy.tools),
-        // A job may carry a shell command that no tool rule sees.
-        "cron": { "enabled": commands, "triggers": { "enabled": false } },
+        "models": models::catalog(&policy.budgets, context.models),
+        "agents": agents::section(policy, &named, context.models),
+        "tools": tools::gateway(policy, &named),
+        "cron": {
+            // A job may carry a shell command that no tool rule sees.
+            "enabled": commands && policy.budgets.cron.enabled != Some(false),
+            "triggers": { "enabled": false },
+        },
         "commands": {
             "bash": false, "config": false, "debug": false,
             "mcp": false, "plugins": false, "restart": false,
         },
         "skills": {
             "install": { "allowUploadedArchives": false },
-            "workshop": { "approvalPolicy": "pending", "autonomous": { "mode": "off" } },
+            "workshop": { "approvalPolicy": approval, "autonomous": { "mode": mode } },
         },
         // Enabled without a command to ask, so every install is refused.
         "security": { "installPolicy": { "enabled": true } },
         "plugins": {
-            "allow": ["admin-http-rpc", "anthropic", "memory-core", "openai"],
+            "allow": plugins,
             "entries": {
                 "admin-http-rpc": { "enabled": true },
                 "memory-core": { "config": { "dreaming": { "enabled": false } } },
@@ -60,7 +108,7 @@ pub fn compile(policy: &Policy, context: CompileContext<'_>) -> Value {
         // Full-text search only: embeddings would be a second kind of model call.
         "memory": { "search": { "provider": "none" } },
         "acp": { "enabled": false },
-        "browser": { "enabled": false },
+        "browser": { "enabled": browser },
         "discovery": { "mdns": { "mode": "off" } },
         "telemetry": { "enabled": false },
         "update": { "auto": { "enabled": false }, "checkOnStart": false },
@@ -69,7 +117,32 @@ pub fn compile(policy: &Policy, context: CompileContext<'_>) -> Value {
             "lastTouchedVersion": OPENCLAW_VERSION,
             "migrations": { "modelPolicyAllowlist": true, "utilityModelSeparation": true },
         },
-    })
+    });
+    let optional = [
+        ("approvals", channels::approvals(policy)),
+        ("channels", channels::section(policy)),
+        ("mcp", mcp(policy)),
+    ];
+    if let Some(map) = config.as_object_mut() {
+        for (key, value) in optional {
+            map.extend(value.map(|value| (key.to_owned(), value)));
+        }
+    }
+    config
+}
+
+/// `mcp`; none when the document names no server.
+fn mcp(policy: &Policy) -> Option<Value> {
+    let servers = &policy.tools.mcp_servers;
+    let server = |(name, server): (&super::AgentId, &super::McpServer)| {
+        let mut value = json!({ "url": server.url, "transport": "streamable-http" });
+        if let (Some(tools), Some(map)) = (&server.tools, value.as_object_mut()) {
+            map.insert("toolFilter".to_owned(), json!({ "include": tools }));
+        }
+        (name.to_string(), value)
+    };
+    let servers: Map<String, Value> = servers.iter().map(server).collect();
+    (!servers.is_empty()).then(|| json!({ "servers": servers }))
 }
 
 #[cfg(test)]

@@ -3,22 +3,45 @@
 //! The first slice of the model: operators and access, the tool baseline, and
 //! the daily token budget. A document is a value; nothing here applies it.
 
+pub mod catalog;
+mod closures;
 pub mod compile;
+pub mod coverage;
 mod diff;
 mod document;
+mod exceptions;
+mod expectations;
+pub mod explain;
+mod findings;
+mod layers;
+mod overlap;
 mod parse;
+mod presets;
+mod rules;
+#[cfg(test)]
+mod samples;
 pub mod tools;
 mod validate;
 mod value;
 
-pub use compile::{CompileContext, ModelSpec, compile};
+pub use compile::{CompileContext, ModelSpec, VersionSkew, compile, compile_at, exec_approvals};
 pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{
-    Access, AgentBudget, BrowserLimits, Budgets, CronLimits, EmailAddress, Heartbeat,
-    OperatorEntry, Policy, SCHEMA, ToolPolicy, ToolProfile, UnpricedModels,
+    Access, AgentBudget, AgentTools, ApprovalTarget, Approvals, Arguments, BrowserLimits, Budgets,
+    ChangeRule, ChannelTools, CronLimits, Exception, Exec, ExecMode, Expectation, Expected,
+    FsScope, GroupEntry, Heartbeat, LayerTools, McpServer, OnTimeout, OperatorEntry, Persistence,
+    Policy, SCHEMA, SandboxMode, SelfModification, ServiceEntry, SkillPack, Snapshots, Subagents,
+    ToolPolicy, ToolProfile, UnpricedModels, WorkspaceRepository, WorkspaceRule,
 };
+pub use exceptions::{Loosening, in_force, loosenings, next_change};
+pub use expectations::{TestOutcome, run_tests, save_faults};
+pub use findings::warnings;
+pub use layers::{AgentView, Layer, Sourced, agent_view};
 pub use parse::{MAX_BYTES, parse, parse_value, strict_value};
-pub use value::{AgentId, ChannelId, IsoDuration, ModelPattern, TimeZone};
+pub use presets::{PRESETS, Preset};
+pub use value::{
+    AgentId, ChannelId, CommitId, EmailAddress, HostPattern, IsoDuration, ModelPattern, TimeZone,
+};
 
 use sha2::{Digest, Sha256};
 

@@ -125,4 +125,6 @@ impl<'de> Visitor<'de> for StrictValue {
 }
 
 #[cfg(test)]
+mod overrides;
+#[cfg(test)]
 mod tests;

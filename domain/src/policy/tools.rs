@@ -1,9 +1,8 @@
 //! Names of tools as OpenClaw 2026.9 spells them, and patterns over them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+
+use super::value::text_value;
 
 /// Longest pattern, in characters.
 pub const MAX_PATTERN: usize = 64;
@@ -64,9 +63,8 @@ impl ToolPattern {
     }
 }
 
-impl FromStr for ToolPattern {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl ToolPattern {
+    fn check(text: &str) -> Result<Self, &'static str> {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-:.*/".contains(&b);
         if text.is_empty() || text.len() > MAX_PATTERN || !text.bytes().all(allowed) {
             return Err(
@@ -84,24 +82,7 @@ impl FromStr for ToolPattern {
     }
 }
 
-impl TryFrom<String> for ToolPattern {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<ToolPattern> for String {
-    fn from(pattern: ToolPattern) -> Self {
-        pattern.0
-    }
-}
-
-impl fmt::Display for ToolPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_value!(ToolPattern);
 
 #[cfg(test)]
 mod tests {

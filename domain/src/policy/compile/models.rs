@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::metering::Dialect;
+use crate::policy::document::Budgets;
 use crate::wire::init::{MODEL_KEY_ENV, MODELS_HOST};
 
 /// A model that the gateway offers.
@@ -34,10 +35,21 @@ impl ModelSpec {
     }
 }
 
+/// The models that a budget lets be called, of those offered.
+pub(super) fn allowed<'a>(
+    budgets: &Budgets,
+    agent: Option<&str>,
+    models: &'a [ModelSpec],
+) -> Vec<&'a ModelSpec> {
+    let may =
+        |model: &&ModelSpec| budgets.allows_model(agent, model.provider.provider(), &model.id);
+    models.iter().filter(may).collect()
+}
+
 /// The `models` section.
-pub(super) fn catalog(models: &[ModelSpec]) -> Value {
+pub(super) fn catalog(budgets: &Budgets, models: &[ModelSpec]) -> Value {
     let mut providers: BTreeMap<&str, (Dialect, Vec<Value>)> = BTreeMap::new();
-    for model in models {
+    for model in allowed(budgets, None, models) {
         let (_, list) = providers
             .entry(model.provider.provider())
             .or_insert_with(|| (model.provider, Vec::new()));
@@ -46,7 +58,7 @@ pub(super) fn catalog(models: &[ModelSpec]) -> Value {
             "name": model.id,
             "input": ["text"],
             "contextWindow": model.context_tokens,
-            "maxTokens": model.max_output_tokens,
+            "maxTokens": budgets.output_limit(None, Some(model.max_output_tokens)),
         }));
     }
     let providers: BTreeMap<&str, Value> = providers
@@ -79,18 +91,4 @@ fn provider(dialect: Dialect, models: &[Value]) -> Value {
         "request": { "allowPrivateNetwork": true },
         "models": models,
     })
-}
-
-/// `agents.defaults`: which models, and no model calls that nobody asked for.
-pub(super) fn agent_defaults(models: &[ModelSpec]) -> Value {
-    let allowed: Vec<String> = models.iter().map(ModelSpec::reference).collect();
-    let mut defaults = json!({
-        "modelPolicy": { "allow": allowed },
-        "utilityModel": "",
-        "heartbeat": { "every": "0m" },
-    });
-    if let (Some(first), Some(map)) = (allowed.first(), defaults.as_object_mut()) {
-        map.insert("model".to_owned(), json!({ "primary": first }));
-    }
-    defaults
 }

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 use super::{CompileContext, ModelSpec, compile};
 use crate::metering::Dialect;
-use crate::policy::{Policy, ToolProfile, canonical_hash};
+use crate::policy::{Policy, ToolProfile, canonical_hash, compile_at, exec_approvals, samples};
 
 fn models() -> Vec<ModelSpec> {
     let spec = |provider, id: &str| ModelSpec {
@@ -72,5 +72,70 @@ fn keys_are_sorted_so_that_the_hash_is_that_of_canonical_json() {
     assert!(
         text.starts_with("{\"acp\":"),
         "serde_json keeps insertion order here"
+    );
+}
+
+#[test]
+fn every_clause_that_openclaw_takes() {
+    let policy = samples::full();
+    let models = models();
+    let context = CompileContext {
+        models: &models,
+        public_url: "https://company.example.com",
+    };
+    let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let config = compile_at(&policy, context, now, "2026.9.6").unwrap();
+    insta::assert_json_snapshot!(config);
+    insta::assert_json_snapshot!(
+        "the_floor_under_exec_modes",
+        exec_approvals(&policy, Some(now))
+    );
+}
+
+#[test]
+fn without_a_moment_and_after_its_end_an_exception_does_not_hold() {
+    let policy = samples::full();
+    let models = models();
+    let context = CompileContext {
+        models: &models,
+        public_url: "https://company.example.com",
+    };
+    let at = |now: &str| compile_at(&policy, context, now.parse().unwrap(), "2026.9.6").unwrap();
+    let (during, after) = (at("2027-01-30T23:59:59Z"), at("2027-01-31T00:00:00Z"));
+    assert_eq!(
+        during["agents"]["entries"]["ops"]["tools"]["exec"]["mode"],
+        "full"
+    );
+    assert_eq!(after["agents"]["entries"]["ops"], serde_json::json!({}));
+    assert_eq!(after, compile(&policy, context));
+}
+
+#[test]
+fn a_version_that_is_not_known_is_refused_with_what_is_unchecked() {
+    let models = models();
+    let context = CompileContext {
+        models: &models,
+        public_url: "https://company.example.com",
+    };
+    let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    let at = |version: &str| compile_at(&policy(), context, now, version);
+    assert!(at("2026.9.6").is_ok() && at("2026.9.12").is_ok());
+    for unknown in [
+        "2026.9.5",
+        "2026.10.0",
+        "2027.1.0",
+        "2026.9.6-beta.1",
+        "",
+        "x",
+        "2026.9",
+    ] {
+        let skew = at(unknown).expect_err(unknown);
+        assert!(skew.unchecked.contains(&"tools.exec".to_owned()), "{skew}");
+    }
+    assert!(
+        at("2027.1.0")
+            .expect_err("refused")
+            .to_string()
+            .starts_with("OpenClaw 2027.1.0 is not known here")
     );
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_default;
 use crate::policy::value::{AgentId, IsoDuration, ModelPattern, TimeZone};
 
 /// What may be spent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Input and output tokens together from midnight to midnight in
@@ -72,6 +74,7 @@ pub struct Budgets {
 
 /// Limits of one agent; each has the meaning and the range that [`Budgets`] gives it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgentBudget {
     /// Tokens a day.
@@ -99,6 +102,7 @@ pub struct AgentBudget {
 
 /// What to do with a call to a model whose price is unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnpricedModels {
     /// Where a cost limit applies to the call, refuse it: its cost could not be
@@ -111,6 +115,7 @@ pub enum UnpricedModels {
 
 /// How often agents wake by themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// Time between two heartbeats of an agent, whole minutes from `PT5M`.
@@ -119,6 +124,7 @@ pub struct Heartbeat {
 
 /// Scheduled jobs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CronLimits {
     /// Whether jobs run at all. When absent they do where agents may run commands.
@@ -134,6 +140,7 @@ pub struct CronLimits {
 
 /// Browser sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BrowserLimits {
     /// Sessions at once; 1 to 100.
@@ -156,23 +163,28 @@ impl Budgets {
     #[must_use]
     pub fn allows_model(&self, agent: Option<&str>, provider: &str, id: &str) -> bool {
         let within = |models: &Option<Vec<ModelPattern>>| {
-            models.as_ref().is_none_or(|list| list.iter().any(|model| model.matches(provider, id)))
+            models
+                .as_ref()
+                .is_none_or(|list| list.iter().any(|model| model.matches(provider, id)))
         };
         within(&self.models)
-            && agent.and_then(|agent| self.agent(agent)).is_none_or(|budget| within(&budget.models))
+            && agent
+                .and_then(|agent| self.agent(agent))
+                .is_none_or(|budget| within(&budget.models))
     }
 
     /// Most output tokens of one call: the least of what the call asks for, the
     /// gateway's and the agent's limit.
     #[must_use]
     pub fn output_limit(&self, agent: Option<&str>, asked: Option<u64>) -> Option<u64> {
-        let own = agent.and_then(|agent| self.agent(agent)).and_then(|budget| budget.max_output_tokens);
-        [asked, self.max_output_tokens, own].into_iter().flatten().min()
+        let own = agent
+            .and_then(|agent| self.agent(agent))
+            .and_then(|budget| budget.max_output_tokens);
+        [asked, self.max_output_tokens, own]
+            .into_iter()
+            .flatten()
+            .min()
     }
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 #[cfg(test)]

@@ -2,6 +2,9 @@
 
 mod access;
 mod budgets;
+mod expectations;
+mod persistence;
+mod self_modification;
 mod tools;
 
 use std::ops::RangeInclusive;
@@ -23,8 +26,11 @@ pub(super) fn faults(policy: &Policy) -> Vec<FieldError> {
         faults.add("/schema", format!("must be {SCHEMA}"));
     }
     access::check(&policy.access, &mut faults);
-    tools::check(&policy.tools, &mut faults);
+    tools::check(policy, &mut faults);
     budgets::check(&policy.budgets, &mut faults);
+    self_modification::check(policy, &mut faults);
+    persistence::check(&policy.persistence, &mut faults);
+    expectations::check(&policy.tests, &mut faults);
     faults.0
 }
 
@@ -39,9 +45,18 @@ impl Faults {
         }
     }
 
-    fn range<N: Into<u64>>(&mut self, pointer: String, value: Option<N>, range: &RangeInclusive<u64>) {
+    fn range<N: Into<u64>>(
+        &mut self,
+        pointer: String,
+        value: Option<N>,
+        range: &RangeInclusive<u64>,
+    ) {
         if value.is_some_and(|value| !range.contains(&value.into())) {
-            let detail = format!("must be {} to {}, or absent for no limit", range.start(), range.end());
+            let detail = format!(
+                "must be {} to {}, or absent for no limit",
+                range.start(),
+                range.end()
+            );
             self.add(pointer, detail);
         }
     }
@@ -51,7 +66,10 @@ impl Faults {
         let mut seen = std::collections::HashSet::new();
         for (index, entry) in list.iter().enumerate() {
             if !seen.insert(entry) {
-                self.add(format!("{pointer}/{index}"), format!("{entry} is named twice"));
+                self.add(
+                    format!("{pointer}/{index}"),
+                    format!("{entry} is named twice"),
+                );
             }
         }
         self.too_many(pointer, list.len());

@@ -49,7 +49,12 @@ impl IsoDuration {
         }
         let complete = number.is_none() && (!time || last >= 3);
         let in_range = (1..=MAX_SECONDS).contains(&seconds);
-        (complete && in_range).then(|| Self { text: text.to_owned(), seconds }).ok_or(WRONG)
+        (complete && in_range)
+            .then(|| Self {
+                text: text.to_owned(),
+                seconds,
+            })
+            .ok_or(WRONG)
     }
 
     /// As it was written.
@@ -73,18 +78,41 @@ mod tests {
 
     #[test]
     fn parts_add_up() {
-        for (text, seconds) in
-            [("PT30M", 1800), ("P7D", 604_800), ("P2W", 1_209_600), ("P1DT1H1M1S", 90_061)]
-        {
-            assert_eq!(text.parse::<IsoDuration>().unwrap().seconds(), seconds, "{text}");
+        for (text, seconds) in [
+            ("PT30M", 1800),
+            ("P7D", 604_800),
+            ("P2W", 1_209_600),
+            ("P1DT1H1M1S", 90_061),
+        ] {
+            assert_eq!(
+                text.parse::<IsoDuration>().unwrap().seconds(),
+                seconds,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn what_has_no_fixed_length_is_refused() {
         for bad in [
-            "", "P", "PT", "P1", "P1Y", "P1M", "PT1D", "P1H", "P1DT", "PT1M1H", "PT0S", "P-1D",
-            "1D", "PT1.5S", "P99999999999999999999D", "p1d", "P1D ", "P4000D",
+            "",
+            "P",
+            "PT",
+            "P1",
+            "P1Y",
+            "P1M",
+            "PT1D",
+            "P1H",
+            "P1DT",
+            "PT1M1H",
+            "PT0S",
+            "P-1D",
+            "1D",
+            "PT1.5S",
+            "P99999999999999999999D",
+            "p1d",
+            "P1D ",
+            "P4000D",
         ] {
             assert!(bad.parse::<IsoDuration>().is_err(), "{bad:?}");
         }

@@ -1,11 +1,18 @@
 //! Values that clauses are made of; each refuses what it cannot mean.
 
+mod commit;
 mod duration;
+mod email;
+mod host;
 mod model;
 mod name;
 mod zone;
 
+pub use commit::CommitId;
 pub use duration::IsoDuration;
+pub use email::EmailAddress;
+pub use host::HostPattern;
+pub(super) use host::is_https;
 pub use model::ModelPattern;
 pub use name::{AgentId, ChannelId};
 pub use zone::TimeZone;
@@ -36,6 +43,16 @@ macro_rules! text_value {
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
+            }
+        }
+
+        #[cfg(test)]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string" })
             }
         }
     };

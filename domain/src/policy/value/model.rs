@@ -14,7 +14,8 @@ pub struct ModelPattern(String);
 
 impl ModelPattern {
     fn check(text: &str) -> Result<Self, &'static str> {
-        const WRONG: &str = "a model such as openai/gpt-5.4-mini, or anthropic/* for all of one provider";
+        const WRONG: &str =
+            "a model such as openai/gpt-5.4-mini, or anthropic/* for all of one provider";
         let (provider, id) = text.split_once('/').ok_or(WRONG)?;
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.:/@".contains(&b);
         let shaped = !provider.is_empty()
@@ -22,7 +23,9 @@ impl ModelPattern {
             && !id.is_empty()
             && (id == "*" || id.bytes().all(plain))
             && text.len() <= 160;
-        shaped.then(|| Self(format!("{}/{id}", provider.to_ascii_lowercase()))).ok_or(WRONG)
+        shaped
+            .then(|| Self(format!("{}/{id}", provider.to_ascii_lowercase())))
+            .ok_or(WRONG)
     }
 
     /// The pattern as text.

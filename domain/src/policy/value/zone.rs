@@ -24,17 +24,29 @@ pub struct TimeZone {
 
 impl Default for TimeZone {
     fn default() -> Self {
-        Self { name: "UTC".to_owned(), rule: Rule { standard: 0, summer: None } }
+        Self {
+            name: "UTC".to_owned(),
+            rule: Rule {
+                standard: 0,
+                summer: None,
+            },
+        }
     }
 }
 
 impl TimeZone {
     fn check(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str = "a time zone of the IANA database, such as Europe/Berlin or UTC";
-        let found = ZONES.lines().filter_map(|line| line.split_once(' ')).find(|(name, _)| *name == text);
+        let found = ZONES
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(name, _)| *name == text);
         let (name, rule) = found.ok_or(WRONG)?;
         // INVARIANT: a test reads every rule of the table.
-        Ok(Self { name: name.to_owned(), rule: Rule::read(rule).ok_or(WRONG)? })
+        Ok(Self {
+            name: name.to_owned(),
+            rule: Rule::read(rule).ok_or(WRONG)?,
+        })
     }
 
     /// Its name.
@@ -62,7 +74,11 @@ impl TimeZone {
         let Rule { standard, summer } = self.rule;
         let offsets = [standard, summer.map_or(standard, |summer| summer.offset)];
         let candidates = offsets.map(|offset| midnight - Duration::seconds(offset));
-        candidates.into_iter().filter(|at| self.day_of(*at) == day).min().unwrap_or(midnight)
+        candidates
+            .into_iter()
+            .filter(|at| self.day_of(*at) == day)
+            .min()
+            .unwrap_or(midnight)
     }
 
     /// When the day of a moment ends: the first moment of the next.
@@ -108,7 +124,11 @@ impl Rule {
             (Some(begins), Some(ends)) => {
                 let (offset, _) = abbreviation_and_offset(rest)?;
                 let offset = offset.map_or(standard + 3600, |west| -west);
-                Some(Summer { offset, begins: Moment::read(begins)?, ends: Moment::read(ends)? })
+                Some(Summer {
+                    offset,
+                    begins: Moment::read(begins)?,
+                    ends: Moment::read(ends)?,
+                })
             }
             _ => None,
         };
@@ -116,11 +136,21 @@ impl Rule {
     }
 
     fn offset(self, at: DateTime<Utc>) -> i64 {
-        let Some(summer) = self.summer else { return self.standard };
+        let Some(summer) = self.summer else {
+            return self.standard;
+        };
         let year = (at.naive_utc() + Duration::seconds(self.standard)).year();
-        let begins = summer.begins.in_year(year).map(|local| local - Duration::seconds(self.standard));
-        let ends = summer.ends.in_year(year).map(|local| local - Duration::seconds(summer.offset));
-        let (Some(begins), Some(ends)) = (begins, ends) else { return self.standard };
+        let begins = summer
+            .begins
+            .in_year(year)
+            .map(|local| local - Duration::seconds(self.standard));
+        let ends = summer
+            .ends
+            .in_year(year)
+            .map(|local| local - Duration::seconds(summer.offset));
+        let (Some(begins), Some(ends)) = (begins, ends) else {
+            return self.standard;
+        };
         let now = at.naive_utc();
         let in_summer = if begins < ends {
             begins <= now && now < ends
@@ -128,7 +158,11 @@ impl Rule {
             // South of the equator summer spans the new year.
             now >= begins || now < ends
         };
-        if in_summer { summer.offset } else { self.standard }
+        if in_summer {
+            summer.offset
+        } else {
+            self.standard
+        }
     }
 }
 
@@ -138,9 +172,15 @@ fn abbreviation_and_offset(text: &str) -> Option<(Option<i64>, &str)> {
         Some(quoted) => quoted.split_once('>')?.1,
         None => text.trim_start_matches(|c: char| c.is_ascii_alphabetic()),
     };
-    let end = rest.find(|c: char| !(c.is_ascii_digit() || matches!(c, '+' | '-' | ':'))).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '+' | '-' | ':')))
+        .unwrap_or(rest.len());
     let (offset, rest) = rest.split_at_checked(end)?;
-    if offset.is_empty() { Some((None, rest)) } else { Some((Some(clock(offset)?), rest)) }
+    if offset.is_empty() {
+        Some((None, rest))
+    } else {
+        Some((Some(clock(offset)?), rest))
+    }
 }
 
 /// `-9:30` in seconds.
@@ -209,13 +249,37 @@ mod tests {
     fn a_day_begins_at_local_midnight_in_winter_and_in_summer() {
         for (name, moment, ends) in [
             ("UTC", "2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z"),
-            ("Europe/Berlin", "2026-11-22T22:59:59Z", "2026-11-22T23:00:00Z"),
-            ("Europe/Berlin", "2026-07-01T21:59:59Z", "2026-07-01T22:00:00Z"),
-            ("America/New_York", "2026-11-22T12:00:00Z", "2026-11-23T05:00:00Z"),
-            ("Australia/Sydney", "2026-12-31T12:00:00Z", "2026-12-31T13:00:00Z"),
-            ("Asia/Kolkata", "2026-11-22T12:00:00Z", "2026-11-22T18:30:00Z"),
+            (
+                "Europe/Berlin",
+                "2026-11-22T22:59:59Z",
+                "2026-11-22T23:00:00Z",
+            ),
+            (
+                "Europe/Berlin",
+                "2026-07-01T21:59:59Z",
+                "2026-07-01T22:00:00Z",
+            ),
+            (
+                "America/New_York",
+                "2026-11-22T12:00:00Z",
+                "2026-11-23T05:00:00Z",
+            ),
+            (
+                "Australia/Sydney",
+                "2026-12-31T12:00:00Z",
+                "2026-12-31T13:00:00Z",
+            ),
+            (
+                "Asia/Kolkata",
+                "2026-11-22T12:00:00Z",
+                "2026-11-22T18:30:00Z",
+            ),
         ] {
-            assert_eq!(zone(name).end_of_day(at(moment)), at(ends), "{name} {moment}");
+            assert_eq!(
+                zone(name).end_of_day(at(moment)),
+                at(ends),
+                "{name} {moment}"
+            );
         }
     }
 
@@ -226,13 +290,23 @@ mod tests {
             let start = berlin.start_of(day.parse().unwrap());
             (berlin.end_of_day(start) - start).num_hours()
         };
-        assert_eq!([hours("2026-03-29"), hours("2026-10-25"), hours("2026-10-26")], [23, 25, 24]);
+        assert_eq!(
+            [
+                hours("2026-03-29"),
+                hours("2026-10-25"),
+                hours("2026-10-26")
+            ],
+            [23, 25, 24]
+        );
     }
 
     #[test]
     fn a_midnight_that_clocks_skip_is_the_moment_they_jump() {
         // Cairo goes from 00:00 to 01:00 on the last Friday of April.
         let cairo = zone("Africa/Cairo");
-        assert_eq!(cairo.start_of("2026-04-24".parse().unwrap()), at("2026-04-23T22:00:00Z"));
+        assert_eq!(
+            cairo.start_of("2026-04-24".parse().unwrap()),
+            at("2026-04-23T22:00:00Z")
+        );
     }
 }

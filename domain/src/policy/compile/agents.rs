@@ -1,0 +1,101 @@
+//! The `agents` section: which models, and no model calls that nobody asked for.
+
+use serde_json::{Map, Value, json};
+
+use super::models::{ModelSpec, allowed};
+use super::tools;
+use crate::policy::document::{Policy, SandboxMode};
+
+/// The agent that OpenClaw starts with.
+const DEFAULT_AGENT: &str = "main";
+
+/// Agents that need an entry of their own, the default one first; none when no
+/// clause names an agent.
+pub(super) fn named(policy: &Policy) -> Vec<&str> {
+    let tools = policy.tools.agents.keys();
+    let with_models = policy
+        .budgets
+        .agents
+        .iter()
+        .filter(|(_, budget)| budget.models.is_some());
+    let mut names: Vec<&str> = tools
+        .chain(with_models.map(|(agent, _)| agent))
+        .map(|agent| agent.as_str())
+        .collect();
+    if !names.is_empty() {
+        // Or the first that is named would be OpenClaw's default agent.
+        names.push(DEFAULT_AGENT);
+    }
+    names.sort_unstable_by_key(|name| (*name != DEFAULT_AGENT, *name));
+    names.dedup();
+    names
+}
+
+/// The `agents` section.
+pub(super) fn section(policy: &Policy, named: &[&str], models: &[ModelSpec]) -> Value {
+    let mut section = json!({ "defaults": defaults(policy, models) });
+    let entries: Map<String, Value> = named
+        .iter()
+        .map(|agent| ((*agent).to_owned(), entry(policy, agent, named, models)))
+        .collect();
+    if let (false, Some(map)) = (entries.is_empty(), section.as_object_mut()) {
+        map.insert("entries".to_owned(), Value::Object(entries));
+    }
+    section
+}
+
+fn defaults(policy: &Policy, models: &[ModelSpec]) -> Value {
+    let heartbeat = policy.budgets.heartbeat.as_ref();
+    let minutes = heartbeat.map_or(0, |heartbeat| heartbeat.every.seconds() / 60);
+    let mut defaults = Map::new();
+    model_policy(&allowed(&policy.budgets, None, models), &mut defaults);
+    defaults.insert("utilityModel".to_owned(), json!(""));
+    defaults.insert(
+        "heartbeat".to_owned(),
+        json!({ "every": format!("{minutes}m") }),
+    );
+    if policy.tools.sandbox != SandboxMode::Off {
+        defaults.insert(
+            "sandbox".to_owned(),
+            json!({ "mode": policy.tools.sandbox.as_str() }),
+        );
+    }
+    let subagents = &policy.tools.subagents;
+    let limits = [
+        ("maxSpawnDepth", subagents.max_depth),
+        ("maxChildrenPerAgent", subagents.max_children),
+        ("maxConcurrent", subagents.max_concurrent),
+    ];
+    let limits: Map<String, Value> = limits
+        .into_iter()
+        .filter_map(|(key, value)| value.map(|value| (key.to_owned(), json!(value))))
+        .collect();
+    if !limits.is_empty() {
+        defaults.insert("subagents".to_owned(), Value::Object(limits));
+    }
+    Value::Object(defaults)
+}
+
+fn entry(policy: &Policy, agent: &str, named: &[&str], models: &[ModelSpec]) -> Value {
+    let mut entry = Map::new();
+    if agent == DEFAULT_AGENT {
+        entry.insert("default".to_owned(), json!(true));
+    }
+    if policy
+        .budgets
+        .agent(agent)
+        .is_some_and(|budget| budget.models.is_some())
+    {
+        model_policy(&allowed(&policy.budgets, Some(agent), models), &mut entry);
+    }
+    entry.extend(tools::agent(policy, agent, named).map(|tools| ("tools".to_owned(), tools)));
+    Value::Object(entry)
+}
+
+fn model_policy(models: &[&ModelSpec], section: &mut Map<String, Value>) {
+    let names: Vec<String> = models.iter().map(|model| model.reference()).collect();
+    if let Some(first) = names.first() {
+        section.insert("model".to_owned(), json!({ "primary": first }));
+    }
+    section.insert("modelPolicy".to_owned(), json!({ "allow": names }));
+}

@@ -1,0 +1,68 @@
+//! What is kept, where and for how long.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::is_default;
+use crate::policy::value::{AgentId, CommitId, IsoDuration};
+
+/// What is kept, where and for how long.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Persistence {
+    /// Snapshots of what OpenClaw owns: its state directory and workspaces.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub snapshots: Snapshots,
+    /// Skill packs by name, each at a commit that people chose.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub skill_packs: BTreeMap<AgentId, SkillPack>,
+    /// Repository that the workspace is pushed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceRepository>,
+}
+
+/// When snapshots are taken and how long they are kept. One is always kept: the newest.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Snapshots {
+    /// Time between two, from `PT1M` to `P7D`; the gateway's own rhythm when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<IsoDuration>,
+    /// How many are kept; 1 to 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<u32>,
+    /// For how long they are kept, from `PT1H`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_for: Option<IsoDuration>,
+}
+
+/// Skills from a Git repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SkillPack {
+    /// Where it is: `https://…`, without user, query and fragment.
+    pub repository: String,
+    /// The commit in use; another one is a change of this policy.
+    pub commit: CommitId,
+    /// Folder in the repository that holds the skills; its root when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+/// Repository that the workspace is pushed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct WorkspaceRepository {
+    /// Where it is: `https://…`, without user, query and fragment.
+    pub repository: String,
+    /// Branch, such as `main`.
+    pub branch: String,
+    /// The commit that a new workspace starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+}
