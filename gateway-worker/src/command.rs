@@ -223,7 +223,11 @@ impl Reply {
     pub fn with_status<T: Serialize>(status: u16, value: &T) -> Outcome {
         let body = serde_json::to_value(value)
             .map_err(|_| Problem::internal("The answer could not be written; try again."))?;
-        Ok(Self { status, version: None, body })
+        Ok(Self {
+            status,
+            version: None,
+            body,
+        })
     }
 
     /// The same reply with an `ETag`.

@@ -50,7 +50,9 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
     let named = [url.host_str().unwrap_or_default(), host.as_str()];
     match destination(named, url.path()) {
         Ok(Destination::Health) => Ok(api::health(&request, &sandbox, &settings).await?.into()),
-        Ok(Destination::Api) => Ok(api::serve(&mut request, &url, &sandbox, &settings).await?.into()),
+        Ok(Destination::Api) => Ok(api::serve(&mut request, &url, &sandbox, &settings)
+            .await?
+            .into()),
         Ok(Destination::Openclaw) => proxy::serve(request.inner(), &url, &sandbox, &settings).await,
         Err(problem) => Ok(edge::reply::problem(&problem)?.into()),
     }

@@ -42,9 +42,15 @@ impl Settings {
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let required = |name: &'static str| {
             let value = variable(name).filter(|value| !value.trim().is_empty());
-            value.ok_or_else(|| SettingsError { name, detail: "is not set".to_owned() })
+            value.ok_or_else(|| SettingsError {
+                name,
+                detail: "is not set".to_owned(),
+            })
         };
-        let wrong = |name, detail: &dyn ToString| SettingsError { name, detail: detail.to_string() };
+        let wrong = |name, detail: &dyn ToString| SettingsError {
+            name,
+            detail: detail.to_string(),
+        };
         let name = required("GATEWAY_NAME")?;
         let admins = variable("BOOTSTRAP_ADMINS").unwrap_or_default();
         let models = required("MODELS")?;
@@ -54,7 +60,10 @@ impl Settings {
             return Err(wrong("MODELS", &"names no model"));
         }
         Ok(Self {
-            name: name.trim().parse().map_err(|error| wrong("GATEWAY_NAME", &error))?,
+            name: name
+                .trim()
+                .parse()
+                .map_err(|error| wrong("GATEWAY_NAME", &error))?,
             public_url: origin("PUBLIC_URL", &required("PUBLIC_URL")?)?,
             admin_origin: variable("ADMIN_ORIGIN")
                 .filter(|value| !value.trim().is_empty())
@@ -66,7 +75,11 @@ impl Settings {
                 .split(',')
                 .map(str::trim)
                 .filter(|email| !email.is_empty())
-                .map(|email| email.parse().map_err(|error| wrong("BOOTSTRAP_ADMINS", &error)))
+                .map(|email| {
+                    email
+                        .parse()
+                        .map_err(|error| wrong("BOOTSTRAP_ADMINS", &error))
+                })
                 .collect::<Result<_, _>>()?,
             models,
         })
@@ -75,7 +88,9 @@ impl Settings {
     /// Host and port of the public origin.
     #[must_use]
     pub fn public_host(&self) -> &str {
-        self.public_url.split_once("://").map_or(self.public_url.as_str(), |(_, host)| host)
+        self.public_url
+            .split_once("://")
+            .map_or(self.public_url.as_str(), |(_, host)| host)
     }
 
     /// The models as the API shows them.
@@ -93,12 +108,17 @@ impl Settings {
 /// An origin (scheme, host, port) without path and without a slash at the end.
 fn origin(name: &'static str, value: &str) -> Result<String, SettingsError> {
     let value = value.trim().trim_end_matches('/');
-    let host = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    let host = value
+        .strip_prefix("https://")
+        .or_else(|| value.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ']) => {
             Ok(value.to_ascii_lowercase())
         }
-        _ => Err(SettingsError { name, detail: "must be an origin such as https://a.example".into() }),
+        _ => Err(SettingsError {
+            name,
+            detail: "must be an origin such as https://a.example".into(),
+        }),
     }
 }
 
@@ -107,7 +127,10 @@ pub(crate) mod tests {
     use super::*;
 
     /// Settings as a test gateway has them, one variable replaced.
-    pub(crate) fn settings_with(name: &str, value: Option<&str>) -> Result<Settings, SettingsError> {
+    pub(crate) fn settings_with(
+        name: &str,
+        value: Option<&str>,
+    ) -> Result<Settings, SettingsError> {
         Settings::read(|wanted| {
             if wanted == name {
                 return value.map(str::to_owned);
@@ -119,7 +142,9 @@ pub(crate) mod tests {
                 "ACCESS_ISSUER" => "https://team.cloudflareaccess.com/",
                 "ACCESS_AUDIENCE" => "aud",
                 "BOOTSTRAP_ADMINS" => "Ada@example.com, bob@example.com,",
-                "MODELS" => r#"[{"provider":"openai","id":"m1","context_tokens":100000,"max_output_tokens":1000}]"#,
+                "MODELS" => {
+                    r#"[{"provider":"openai","id":"m1","context_tokens":100000,"max_output_tokens":1000}]"#
+                }
                 _ => return None,
             };
             Some(text.to_owned())
@@ -135,7 +160,11 @@ pub(crate) mod tests {
         let settings = settings();
         assert_eq!(settings.access_issuer, "https://team.cloudflareaccess.com");
         assert_eq!(settings.public_host(), "company.example.com");
-        let admins: Vec<&str> = settings.bootstrap_admins.iter().map(EmailAddress::as_str).collect();
+        let admins: Vec<&str> = settings
+            .bootstrap_admins
+            .iter()
+            .map(EmailAddress::as_str)
+            .collect();
         assert_eq!(admins, ["ada@example.com", "bob@example.com"]);
     }
 
@@ -152,7 +181,10 @@ pub(crate) mod tests {
             ("BOOTSTRAP_ADMINS", Some("ada")),
             ("MODELS", Some("[]")),
             ("MODELS", Some("{")),
-            ("MODELS", Some(r#"[{"provider":"other","id":"m","context_tokens":1,"max_output_tokens":1}]"#)),
+            (
+                "MODELS",
+                Some(r#"[{"provider":"other","id":"m","context_tokens":1,"max_output_tokens":1}]"#),
+            ),
         ] {
             let error = settings_with(name, value).expect_err(name);
             assert!(error.to_string().contains(name), "{error}");

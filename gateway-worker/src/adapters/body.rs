@@ -14,12 +14,17 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
         _ => Problem::too_large(format!("The body may have at most {limit} bytes.")),
     };
     let declared = request.headers().get("content-length").ok().flatten();
-    if declared.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > limit as u64) {
+    if declared
+        .and_then(|text| text.parse::<u64>().ok())
+        .is_some_and(|n| n > limit as u64)
+    {
         return Err(too_large());
     }
     let mut body = Vec::new();
     // No body at all.
-    let Ok(mut stream) = request.stream() else { return Ok(body) };
+    let Ok(mut stream) = request.stream() else {
+        return Ok(body);
+    };
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Problem::malformed("The body broke off."))?;
         if body.len() + chunk.len() > limit {

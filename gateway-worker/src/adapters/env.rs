@@ -35,7 +35,9 @@ pub struct Upstream {
 
 impl std::fmt::Debug for Upstream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Upstream").field("base_url", &self.base_url).finish_non_exhaustive()
+        f.debug_struct("Upstream")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,6 +71,9 @@ impl Upstreams {
 fn upstream(env: &Env, base: &str, key: &str) -> Option<Upstream> {
     let base_url = env.var(base).ok()?.to_string();
     let base_url = base_url.trim().trim_end_matches('/').to_owned();
-    let key = env.secret(key).map(|key| key.to_string()).unwrap_or_default();
+    let key = env
+        .secret(key)
+        .map(|key| key.to_string())
+        .unwrap_or_default();
     (!base_url.is_empty()).then_some(Upstream { base_url, key })
 }

@@ -20,7 +20,10 @@ impl SandboxStub {
     /// # Errors
     /// When the deployment binds no Sandbox.
     pub fn new(env: &Env) -> Result<Self, Error> {
-        let stub = env.durable_object(SANDBOX)?.id_from_name(SANDBOX_NAME)?.get_stub()?;
+        let stub = env
+            .durable_object(SANDBOX)?
+            .id_from_name(SANDBOX_NAME)?
+            .get_stub()?;
         Ok(Self(stub.into_rpc()))
     }
 

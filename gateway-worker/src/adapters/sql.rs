@@ -19,7 +19,10 @@ impl Db for DurableSql {
         let mut rows = Vec::new();
         for row in cursor.raw() {
             let row = row.map_err(fail)?;
-            let row = row.into_iter().map(from_platform).collect::<Result<_, _>>()?;
+            let row = row
+                .into_iter()
+                .map(from_platform)
+                .collect::<Result<_, _>>()?;
             rows.push(Row(row));
         }
         Ok(rows)
@@ -40,8 +43,8 @@ fn from_platform(value: SqlStorageValue) -> Result<SqlValue, StorageError> {
         SqlStorageValue::Boolean(value) => Ok(SqlValue::Int(i64::from(value))),
         SqlStorageValue::Integer(value) => Ok(SqlValue::Int(value)),
         SqlStorageValue::String(value) => Ok(SqlValue::Text(value)),
-        SqlStorageValue::Float(_) | SqlStorageValue::Blob(_) => {
-            Err(StorageError("a column holds neither whole numbers nor text".to_owned()))
-        }
+        SqlStorageValue::Float(_) | SqlStorageValue::Blob(_) => Err(StorageError(
+            "a column holds neither whole numbers nor text".to_owned(),
+        )),
     }
 }

@@ -45,17 +45,25 @@ pub async fn serve(
     let origin = request.headers().get("origin")?;
     if request.method().as_ref() == "OPTIONS" {
         let response = Response::empty()?.with_status(204);
-        return with_headers(response, &cors::headers(origin.as_deref(), admin(settings), true));
+        return with_headers(
+            response,
+            &cors::headers(origin.as_deref(), admin(settings), true),
+        );
     }
     let command = match read(request, url, settings).await {
         Ok(command) => command,
         Err(problem) => return finish(Err(problem), origin.as_deref(), settings),
     };
-    if let Command::Api { operation: Operation::ExportAudit { .. }, .. } = &command {
+    if let Command::Api {
+        operation: Operation::ExportAudit { .. },
+        ..
+    } = &command
+    {
         return match audit_export::serve(command, sandbox.clone()).await {
-            Ok(response) => {
-                with_headers(response, &cors::headers(origin.as_deref(), admin(settings), false))
-            }
+            Ok(response) => with_headers(
+                response,
+                &cors::headers(origin.as_deref(), admin(settings), false),
+            ),
             Err(problem) => finish(Err(problem), origin.as_deref(), settings),
         };
     }
@@ -84,7 +92,11 @@ async fn read(request: &mut Request, url: &Url, settings: &Settings) -> Result<C
         body: body::read(request, route.max_body).await?,
     };
     let operation = (route.read)(&read)?;
-    Ok(Command::Api { caller, origin: Some(from), operation })
+    Ok(Command::Api {
+        caller,
+        origin: Some(from),
+        operation,
+    })
 }
 
 /// Where a request came from, as far as the platform says.
@@ -97,18 +109,16 @@ fn origin_of(header: impl Fn(&str) -> Option<String>) -> Origin {
     }
 }
 
-fn finish(
-    outcome: Outcome,
-    origin: Option<&str>,
-    settings: &Settings,
-) -> worker::Result<Response> {
+fn finish(outcome: Outcome, origin: Option<&str>, settings: &Settings) -> worker::Result<Response> {
     let response = match outcome {
-        Ok(Reply { status, version, body }) => {
+        Ok(Reply {
+            status,
+            version,
+            body,
+        }) => {
             let response = edge::reply::json(status, &body)?;
             match version {
-                Some(version) => {
-                    with_headers(response, &[("etag", format!("\"v{version}\""))])?
-                }
+                Some(version) => with_headers(response, &[("etag", format!("\"v{version}\""))])?,
                 None => response,
             }
         }
@@ -125,7 +135,10 @@ fn admin(settings: &Settings) -> Option<&str> {
     settings.admin_origin.as_deref()
 }
 
-fn with_headers(response: Response, headers: &[(&'static str, String)]) -> worker::Result<Response> {
+fn with_headers(
+    response: Response,
+    headers: &[(&'static str, String)],
+) -> worker::Result<Response> {
     for (name, value) in headers {
         response.headers().set(name, value)?;
     }

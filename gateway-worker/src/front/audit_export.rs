@@ -34,7 +34,10 @@ pub(super) async fn serve(command: Command, sandbox: SandboxStub) -> Result<Resp
     for (name, value) in edge::reply::API_HEADERS {
         response.headers().set(name, value).map_err(failed)?;
     }
-    response.headers().set("content-type", "application/jsonl").map_err(failed)?;
+    response
+        .headers()
+        .set("content-type", "application/jsonl")
+        .map_err(failed)?;
     Ok(response)
 }
 
@@ -44,7 +47,11 @@ enum Next {
 }
 
 fn after(mut command: Command, seq: u64) -> Command {
-    if let Command::Api { operation: Operation::ExportAudit { after }, .. } = &mut command {
+    if let Command::Api {
+        operation: Operation::ExportAudit { after },
+        ..
+    } = &mut command
+    {
         *after = seq;
     }
     command

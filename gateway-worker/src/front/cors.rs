@@ -39,13 +39,20 @@ mod tests {
     const ADMIN: Option<&str> = Some("https://registry.example.com");
 
     fn allowed(origin: Option<&str>, admin: Option<&str>) -> bool {
-        headers(origin, admin, true).iter().any(|(name, _)| name.starts_with("access-control"))
+        headers(origin, admin, true)
+            .iter()
+            .any(|(name, _)| name.starts_with("access-control"))
     }
 
     #[test]
     fn only_the_admin_app_may_call_from_elsewhere() {
         assert!(allowed(ADMIN, ADMIN));
-        for origin in [None, Some("null"), Some("https://evil.example"), Some("https://registry.example.com.evil.example")] {
+        for origin in [
+            None,
+            Some("null"),
+            Some("https://evil.example"),
+            Some("https://registry.example.com.evil.example"),
+        ] {
             assert!(!allowed(origin, ADMIN), "{origin:?}");
         }
         assert!(!allowed(None, None));

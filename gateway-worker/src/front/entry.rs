@@ -51,7 +51,8 @@ pub fn destination<'a>(
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A path as a lenient server might read it: decoded, in lower case, without
@@ -82,7 +83,11 @@ fn decoded(path: &str) -> String {
             Some(byte) => (byte, after.get(2..).unwrap_or_default()),
             None => (byte, after),
         };
-        let byte = if byte == b'\\' { b'/' } else { byte.to_ascii_lowercase() };
+        let byte = if byte == b'\\' {
+            b'/'
+        } else {
+            byte.to_ascii_lowercase()
+        };
         decoded.push(char::from(byte));
         rest = after;
     }
@@ -90,7 +95,9 @@ fn decoded(path: &str) -> String {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -106,7 +113,14 @@ mod tests {
         assert_eq!(to("/_gateway/healthz"), Ok(Destination::Health));
         assert_eq!(to("/_gateway/v1/status"), Ok(Destination::Api));
         assert_eq!(to("/_gateway/v1"), Ok(Destination::Api));
-        for path in ["/", "/chat", "/healthz", "/_gatewayx", "/v1/chat/completions", "/%"] {
+        for path in [
+            "/",
+            "/chat",
+            "/healthz",
+            "/_gatewayx",
+            "/v1/chat/completions",
+            "/%",
+        ] {
             assert_eq!(to(path), Ok(Destination::Openclaw), "{path}");
         }
     }

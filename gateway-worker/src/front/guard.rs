@@ -60,10 +60,16 @@ pub fn front_door(
     credential: &Credential,
     own_origin: &str,
 ) -> Result<(), Problem> {
-    let evidence = Evidence { origin: claim.origin, fetch_site: claim.fetch_site };
+    let evidence = Evidence {
+        origin: claim.origin,
+        fetch_site: claim.fetch_site,
+    };
     // OpenClaw decides by Origin, so a foreign one never reaches it, whatever the credential.
-    let foreign = claim.origin.is_some_and(|origin| !origin.eq_ignore_ascii_case(own_origin));
-    let unproven = credential.is_ambient() && !claim.is_safe() && !is_own_page(evidence, own_origin);
+    let foreign = claim
+        .origin
+        .is_some_and(|origin| !origin.eq_ignore_ascii_case(own_origin));
+    let unproven =
+        credential.is_ambient() && !claim.is_safe() && !is_own_page(evidence, own_origin);
     if foreign || unproven {
         return Err(Problem::forbidden(
             "This request does not come from a page of this gateway, so the sign-in of your \
@@ -89,19 +95,32 @@ mod tests {
         Credential::Bearer("a.b.c".to_owned())
     }
     fn claim(method: &'static str, origin: Option<&'static str>) -> Claim<'static> {
-        Claim { method, origin, ..Claim::default() }
+        Claim {
+            method,
+            origin,
+            ..Claim::default()
+        }
     }
 
     #[test]
     fn no_page_changes_the_governance_by_a_browser_s_credential() {
         for method in ["PUT", "POST", "DELETE", "PATCH"] {
             for origin in [None, Some(OWN), Some("null"), Some("https://evil.example")] {
-                assert!(governance(claim(method, origin), &cookie()).is_err(), "{method} {origin:?}");
+                assert!(
+                    governance(claim(method, origin), &cookie()).is_err(),
+                    "{method} {origin:?}"
+                );
             }
             assert!(governance(claim(method, Some(OWN)), &header()).is_err());
-            let fetched = Claim { fetch_site: Some("same-origin"), ..claim(method, None) };
+            let fetched = Claim {
+                fetch_site: Some("same-origin"),
+                ..claim(method, None)
+            };
             assert!(governance(fetched, &header()).is_err());
-            assert!(governance(claim(method, None), &header()).is_ok(), "a script behind Access");
+            assert!(
+                governance(claim(method, None), &header()).is_ok(),
+                "a script behind Access"
+            );
             assert!(governance(claim(method, Some("https://admin.example")), &bearer()).is_ok());
         }
         assert!(governance(claim("GET", None), &cookie()).is_ok());
@@ -109,10 +128,21 @@ mod tests {
 
     #[test]
     fn a_web_socket_by_cookie_needs_our_own_origin() {
-        let upgrade = |origin| Claim { upgrade: true, ..claim("GET", origin) };
+        let upgrade = |origin| Claim {
+            upgrade: true,
+            ..claim("GET", origin)
+        };
         assert!(front_door(upgrade(Some(OWN)), &cookie(), OWN).is_ok());
-        for origin in [None, Some("null"), Some("https://evil.example"), Some("http://company.example.com")] {
-            assert!(front_door(upgrade(origin), &cookie(), OWN).is_err(), "{origin:?}");
+        for origin in [
+            None,
+            Some("null"),
+            Some("https://evil.example"),
+            Some("http://company.example.com"),
+        ] {
+            assert!(
+                front_door(upgrade(origin), &cookie(), OWN).is_err(),
+                "{origin:?}"
+            );
         }
         assert!(front_door(upgrade(None), &header(), OWN).is_ok());
         assert!(front_door(upgrade(None), &bearer(), OWN).is_ok());
@@ -123,7 +153,10 @@ mod tests {
     fn a_form_of_another_site_does_not_ride_on_the_cookie() {
         assert!(front_door(claim("POST", None), &cookie(), OWN).is_err());
         assert!(front_door(claim("POST", Some("https://evil.example")), &cookie(), OWN).is_err());
-        let planted = Claim { fetch_site: Some("cross-site"), ..claim("POST", Some(OWN)) };
+        let planted = Claim {
+            fetch_site: Some("cross-site"),
+            ..claim("POST", Some(OWN))
+        };
         assert!(front_door(planted, &cookie(), OWN).is_err());
         assert!(front_door(claim("POST", Some(OWN)), &cookie(), OWN).is_ok());
         assert!(front_door(claim("GET", None), &cookie(), OWN).is_ok());

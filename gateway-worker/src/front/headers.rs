@@ -11,10 +11,14 @@ use edge::credentials::ACCESS_COOKIE;
 use crate::sandbox::core::Principal;
 
 /// Headers removed by name.
-const REMOVED: &[&str] = &["authorization", "cf-connecting-ip", "forwarded", "x-real-ip"];
+const REMOVED: &[&str] = &[
+    "authorization",
+    "cf-connecting-ip",
+    "forwarded",
+    "x-real-ip",
+];
 /// Headers removed by the beginning of their name.
-const REMOVED_PREFIXES: &[&str] =
-    &["cf-access-", "x-forwarded-", "x-openclaw-", "x-tedix-"];
+const REMOVED_PREFIXES: &[&str] = &["cf-access-", "x-forwarded-", "x-openclaw-", "x-tedix-"];
 /// Cookies that carry identity.
 const REMOVED_COOKIES: &[&str] = &[ACCESS_COOKIE, "CF_AppSession"];
 
@@ -23,7 +27,9 @@ const REMOVED_COOKIES: &[&str] = &[ACCESS_COOKIE, "CF_AppSession"];
 pub fn is_removed(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     REMOVED.contains(&name.as_str())
-        || REMOVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || REMOVED_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 /// A `Cookie` header without the cookies that carry identity; none when nothing is left.
@@ -34,7 +40,10 @@ pub fn without_identity(cookies: &str) -> Option<String> {
         .map(str::trim)
         .filter(|pair| {
             let name = pair.split('=').next().unwrap_or_default().trim();
-            !pair.is_empty() && !REMOVED_COOKIES.iter().any(|own| own.eq_ignore_ascii_case(name))
+            !pair.is_empty()
+                && !REMOVED_COOKIES
+                    .iter()
+                    .any(|own| own.eq_ignore_ascii_case(name))
         })
         .collect();
     (!kept.is_empty()).then(|| kept.join("; "))
@@ -103,7 +112,14 @@ mod tests {
         ] {
             assert!(is_removed(name), "{name}");
         }
-        for name in ["accept", "content-type", "cookie", "upgrade", "sec-websocket-key", "cf-ray"] {
+        for name in [
+            "accept",
+            "content-type",
+            "cookie",
+            "upgrade",
+            "sec-websocket-key",
+            "cf-ray",
+        ] {
             assert!(!is_removed(name), "{name}");
         }
     }
@@ -112,20 +128,32 @@ mod tests {
     fn identity_cookies_stay_outside() {
         let kept = without_identity("a=1; CF_Authorization=x.y.z; b=2;cf_appsession=q");
         assert_eq!(kept.as_deref(), Some("a=1; b=2"));
-        assert_eq!(without_identity("CF_Authorization=x; CF_Authorization=y"), None);
+        assert_eq!(
+            without_identity("CF_Authorization=x; CF_Authorization=y"),
+            None
+        );
         assert_eq!(without_identity(" ; "), None);
-        assert_eq!(without_identity("CF_Authorization_other=1").as_deref(), Some("CF_Authorization_other=1"));
+        assert_eq!(
+            without_identity("CF_Authorization_other=1").as_deref(),
+            Some("CF_Authorization_other=1")
+        );
     }
 
     #[test]
     fn openclaw_learns_who_is_there_and_what_they_may_do() {
-        let user = Principal { subject: "eve@example.com".to_owned(), role: Role::User };
+        let user = Principal {
+            subject: "eve@example.com".to_owned(),
+            role: Role::User,
+        };
         let headers = added(&user, Some("203.0.113.9"), false, "https://own.example");
         assert_eq!(
             headers,
             [
                 (USER_HEADER, "eve@example.com".to_owned()),
-                (SCOPES_HEADER, "operator.read,operator.write,operator.questions".to_owned()),
+                (
+                    SCOPES_HEADER,
+                    "operator.read,operator.write,operator.questions".to_owned()
+                ),
                 (CLIENT_HEADER, "203.0.113.9".to_owned()),
                 ("origin", "https://own.example".to_owned()),
             ]
@@ -136,16 +164,33 @@ mod tests {
     fn redirects_to_itself_keep_the_public_scheme() {
         let own = "https://company.example.com";
         let to = |location: &str| public_location(location, own);
-        assert_eq!(to("http://company.example.com/chat?x").as_deref(), Some("https://company.example.com/chat?x"));
-        for location in ["/chat", "https://company.example.com/", "http://company.example.com.evil.example/", "http://other.example/"] {
+        assert_eq!(
+            to("http://company.example.com/chat?x").as_deref(),
+            Some("https://company.example.com/chat?x")
+        );
+        for location in [
+            "/chat",
+            "https://company.example.com/",
+            "http://company.example.com.evil.example/",
+            "http://other.example/",
+        ] {
             assert_eq!(to(location), None, "{location}");
         }
-        assert_eq!(public_location("http://localhost:8701/", "http://localhost:8701"), None);
+        assert_eq!(
+            public_location("http://localhost:8701/", "http://localhost:8701"),
+            None
+        );
     }
 
     #[test]
     fn a_client_on_this_machine_has_a_stand_in_address() {
-        for client in [None, Some("127.0.0.1"), Some("::1"), Some("0.0.0.0"), Some("1.2.3.4, 5.6.7.8")] {
+        for client in [
+            None,
+            Some("127.0.0.1"),
+            Some("::1"),
+            Some("0.0.0.0"),
+            Some("1.2.3.4, 5.6.7.8"),
+        ] {
             assert_eq!(client_address(client), UNKNOWN_CLIENT);
         }
         assert_eq!(client_address(Some("2001:db8::1")), "2001:db8::1");

@@ -41,7 +41,13 @@ mod tests {
 
     #[test]
     fn other_hosts_are_not() {
-        for host in ["localhost:8701", "internal.example.com", "notinternal", "[::1]:8701", ""] {
+        for host in [
+            "localhost:8701",
+            "internal.example.com",
+            "notinternal",
+            "[::1]:8701",
+            "",
+        ] {
             assert!(!is_internal(host), "{host}");
         }
     }

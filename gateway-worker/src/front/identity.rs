@@ -29,7 +29,12 @@ pub async fn caller(
             .is_ok_and(|token| token.claimed_issuer() == Some(settings.access_issuer.as_str()));
         if !access {
             // A registry's, perhaps: its keys are in the Durable Object.
-            return Ok((Caller::Registry { token: token.clone() }, credential));
+            return Ok((
+                Caller::Registry {
+                    token: token.clone(),
+                },
+                credential,
+            ));
         }
     }
     match application(settings).verify(credential.token()).await {
@@ -40,7 +45,9 @@ pub async fn caller(
         .with_retry_after(5)),
         Err(error) => {
             console_log!("identity refused: {error}");
-            Err(Problem::unauthenticated("Your sign-in is not valid here; sign in again."))
+            Err(Problem::unauthenticated(
+                "Your sign-in is not valid here; sign in again.",
+            ))
         }
     }
 }

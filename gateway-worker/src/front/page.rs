@@ -16,7 +16,10 @@ const STEPS: [(StartStep, &str); 4] = [
     (StartStep::Container, "Starting the container"),
     (StartStep::Configuring, "Checking the configuration"),
     (StartStep::Openclaw, "Starting OpenClaw"),
-    (StartStep::Confirming, "Confirming that the policy is in force"),
+    (
+        StartStep::Confirming,
+        "Confirming that the policy is in force",
+    ),
 ];
 
 /// A page and the `Content-Security-Policy` that it needs.
@@ -31,7 +34,9 @@ pub struct Page {
 /// The page shown while OpenClaw starts; it moves on by itself.
 #[must_use]
 pub fn starting(gateway: &str, status: &SandboxStatus) -> Page {
-    let reached = STEPS.iter().position(|(step, _)| Some(*step) == status.step);
+    let reached = STEPS
+        .iter()
+        .position(|(step, _)| Some(*step) == status.step);
     let mut steps = String::new();
     for (index, (step, name)) in STEPS.iter().enumerate() {
         let state = match reached {
@@ -39,10 +44,16 @@ pub fn starting(gateway: &str, status: &SandboxStatus) -> Page {
             Some(reached) if index == reached => "now",
             _ => "later",
         };
-        let current = if state == "now" { " aria-current=\"step\"" } else { "" };
+        let current = if state == "now" {
+            " aria-current=\"step\""
+        } else {
+            ""
+        };
         let id = serde_json::to_value(step).unwrap_or_default();
         let id = id.as_str().unwrap_or_default();
-        steps.push_str(&format!("<li data-step=\"{id}\" class=\"{state}\"{current}>{name}</li>"));
+        steps.push_str(&format!(
+            "<li data-step=\"{id}\" class=\"{state}\"{current}>{name}</li>"
+        ));
     }
     let say = phase_text(status.phase);
     let body = format!(
@@ -63,15 +74,21 @@ pub fn starting(gateway: &str, status: &SandboxStatus) -> Page {
 pub fn waiting_text(status: &SandboxStatus) -> String {
     let step = STEPS.iter().find(|(step, _)| Some(*step) == status.step);
     let step = step.map_or_else(String::new, |(_, name)| format!(" {name}."));
-    format!("OpenClaw does not take requests yet. {}{step}", phase_text(status.phase))
+    format!(
+        "OpenClaw does not take requests yet. {}{step}",
+        phase_text(status.phase)
+    )
 }
 
 /// A page that says what is wrong.
 #[must_use]
 pub fn problem(gateway: &str, problem: &Problem) -> Page {
-    let sign_in = problem.sign_in_url.as_deref().map_or_else(String::new, |url| {
-        format!("<p><a href=\"{}\">Sign in</a></p>", escape(url))
-    });
+    let sign_in = problem
+        .sign_in_url
+        .as_deref()
+        .map_or_else(String::new, |url| {
+            format!("<p><a href=\"{}\">Sign in</a></p>", escape(url))
+        });
     let body = format!(
         "<h1>{}</h1><p>{}</p>{sign_in}",
         escape(&problem.title),
@@ -111,11 +128,17 @@ fn phase_text(phase: SandboxPhase) -> &'static str {
 
 /// A hash source (CSP Level 3 §2.3.1).
 fn source(text: &str) -> String {
-    format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text.as_bytes())))
+    format!(
+        "sha256-{}",
+        BASE64_STANDARD.encode(Sha256::digest(text.as_bytes()))
+    )
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -124,17 +147,33 @@ mod tests {
 
     fn status(phase: SandboxPhase, step: Option<StartStep>) -> SandboxStatus {
         let since = "2026-11-22T10:00:00Z".parse().expect("a time");
-        SandboxStatus { phase, step, since, restarts: 0, last_exit: None, retry_at: None }
+        SandboxStatus {
+            phase,
+            step,
+            since,
+            restarts: 0,
+            last_exit: None,
+            retry_at: None,
+        }
     }
 
     #[test]
     fn the_page_says_which_step_is_under_way() {
-        let page = starting("company", &status(SandboxPhase::Starting, Some(StartStep::Openclaw)));
+        let page = starting(
+            "company",
+            &status(SandboxPhase::Starting, Some(StartStep::Openclaw)),
+        );
         assert!(page.html.contains(
             r#"<li data-step="openclaw" class="now" aria-current="step">Starting OpenClaw</li>"#
         ));
-        assert!(page.html.contains(r#"<li data-step="container" class="done">"#));
-        assert!(page.html.contains(r#"<li data-step="confirming" class="later">"#));
+        assert!(
+            page.html
+                .contains(r#"<li data-step="container" class="done">"#)
+        );
+        assert!(
+            page.html
+                .contains(r#"<li data-step="confirming" class="later">"#)
+        );
     }
 
     #[test]
@@ -150,6 +189,9 @@ mod tests {
         let forbidden = Problem::forbidden("<script>alert(1)</script> & \"x\"");
         let page = problem("company", &forbidden);
         assert!(!page.html.contains("<script>"));
-        assert!(page.html.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot;"));
+        assert!(
+            page.html
+                .contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;x&quot;")
+        );
     }
 }

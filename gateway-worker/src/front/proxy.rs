@@ -26,7 +26,9 @@ pub async fn serve(
     match pass(request, url, sandbox, settings).await {
         Ok(response) => Ok(response),
         Err(problem) if problem.status == 401 => {
-            let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+            let query = url
+                .query()
+                .map_or_else(String::new, |query| format!("?{query}"));
             let sign_in = identity::sign_in_url(settings, &format!("{}{query}", url.path()));
             if identity::is_navigation(request) {
                 return Ok(Response::redirect_with_status(&sign_in, 302)?);
@@ -58,11 +60,16 @@ async fn pass(
         console_error!("proxy: {error}");
         Problem::unavailable("The gateway is restarting; try again.").with_retry_after(1)
     };
-    let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+    let query = url
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
     let target = format!("{OPENCLAW_ORIGIN}{}{query}", url.path());
     let onward = raw::with_url(request, &target).map_err(failed)?;
     let caller = serde_json::to_string(&caller).map_err(|error| failed(error.into()))?;
     // Whatever the client sent under this name is replaced.
-    onward.headers().set(CALLER_HEADER, &caller).map_err(|error| failed(error.into()))?;
+    onward
+        .headers()
+        .set(CALLER_HEADER, &caller)
+        .map_err(|error| failed(error.into()))?;
     sandbox.pass(&onward).await.map_err(failed)
 }

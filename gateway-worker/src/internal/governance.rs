@@ -37,11 +37,13 @@ async fn answer(request: &mut Request, url: &Url, sandbox: &SandboxStub) -> Outc
             let bytes = body::read(request, MAX_REPORT).await?;
             let report: Report = serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::fields(vec![FieldError::new("", error.to_string())]))?;
-            sandbox.ask(&Command::InitReport { credential, report }).await
+            sandbox
+                .ask(&Command::InitReport { credential, report })
+                .await
         }
-        (_, "/v1/config" | "/v1/reports") => {
-            Err(Problem::method_not_allowed("This path takes another method."))
-        }
+        (_, "/v1/config" | "/v1/reports") => Err(Problem::method_not_allowed(
+            "This path takes another method.",
+        )),
         _ => Err(Problem::not_found("Nothing is there.")),
     }
 }

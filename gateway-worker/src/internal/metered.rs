@@ -19,7 +19,14 @@ impl<S> Metered<S> {
     /// Meters `inner`; the receiver gets the reading exactly once.
     pub fn new(inner: S, meter: Meter, request_bytes: u64) -> (Self, oneshot::Receiver<Reading>) {
         let (sender, receiver) = oneshot::channel();
-        (Self { inner, request_bytes, meter: Some((meter, sender)) }, receiver)
+        (
+            Self {
+                inner,
+                request_bytes,
+                meter: Some((meter, sender)),
+            },
+            receiver,
+        )
     }
 
     fn settle(&mut self) {
@@ -71,8 +78,17 @@ mod tests {
 
     type Chunks = Vec<Result<Vec<u8>, &'static str>>;
 
-    fn metered(chunks: Chunks) -> (impl Stream<Item = Result<Vec<u8>, &'static str>> + Unpin, oneshot::Receiver<Reading>) {
-        Metered::new(stream::iter(chunks), Meter::new(Dialect::Openai, Framing::Events), 40)
+    fn metered(
+        chunks: Chunks,
+    ) -> (
+        impl Stream<Item = Result<Vec<u8>, &'static str>> + Unpin,
+        oneshot::Receiver<Reading>,
+    ) {
+        Metered::new(
+            stream::iter(chunks),
+            Meter::new(Dialect::Openai, Framing::Events),
+            40,
+        )
     }
 
     fn chunk(text: &str) -> Result<Vec<u8>, &'static str> {
@@ -85,7 +101,13 @@ mod tests {
         let passed: Chunks = stream.collect().now_or_never().expect("no waiting");
         assert_eq!(passed, [chunk(EVENT), chunk(USAGE)]);
         let reading = reading.now_or_never().expect("settled").expect("sent");
-        assert_eq!(reading.usage, Usage { input_tokens: 5, output_tokens: 6 });
+        assert_eq!(
+            reading.usage,
+            Usage {
+                input_tokens: 5,
+                output_tokens: 6
+            }
+        );
     }
 
     #[test]
@@ -94,7 +116,13 @@ mod tests {
         assert!(stream.next().now_or_never().is_some());
         drop(stream);
         let reading = reading.now_or_never().expect("settled").expect("sent");
-        assert_eq!(reading.usage, Usage { input_tokens: 10, output_tokens: 2 });
+        assert_eq!(
+            reading.usage,
+            Usage {
+                input_tokens: 10,
+                output_tokens: 2
+            }
+        );
         assert_eq!(reading.source, Source::Estimated);
     }
 

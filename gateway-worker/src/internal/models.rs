@@ -23,8 +23,13 @@ const MAX_REQUEST: usize = 16 * 1024 * 1024;
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Headers of the answer that reach OpenClaw.
-const PASSED_BACK: &[&str] =
-    &["cache-control", "content-type", "request-id", "retry-after", "x-request-id"];
+const PASSED_BACK: &[&str] = &[
+    "cache-control",
+    "content-type",
+    "request-id",
+    "retry-after",
+    "x-request-id",
+];
 
 /// An answer that the gateway itself gives in the provider's shape.
 struct Refusal {
@@ -35,7 +40,11 @@ struct Refusal {
 
 impl Refusal {
     fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None }
+        Self {
+            kind,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 }
 
@@ -53,11 +62,15 @@ pub(super) async fn serve(
     let Some(dialect) = Dialect::from_provider(provider) else {
         return edge::reply::problem(&Problem::not_found("There is no such provider."));
     };
-    let outcome = if request.method() == Method::Post && dialect.path().strip_prefix('/') == Some(path) {
-        call(request, dialect, context, settings, sandbox, upstreams).await
-    } else {
-        Err(Refusal::new(ErrorKind::NotFound, format!("only POST {} is let through", dialect.path())))
-    };
+    let outcome =
+        if request.method() == Method::Post && dialect.path().strip_prefix('/') == Some(path) {
+            call(request, dialect, context, settings, sandbox, upstreams).await
+        } else {
+            Err(Refusal::new(
+                ErrorKind::NotFound,
+                format!("only POST {} is let through", dialect.path()),
+            ))
+        };
     outcome.or_else(|refusal| refused(dialect, &refusal))
 }
 
@@ -76,7 +89,10 @@ async fn call(
     let asked = read_request(dialect, &bytes)
         .map_err(|error| Refusal::new(ErrorKind::Invalid, error.to_string()))?;
     let upstream = upstreams.get(dialect).ok_or_else(|| {
-        Refusal::new(ErrorKind::NotFound, format!("{} is not set up here", dialect.provider()))
+        Refusal::new(
+            ErrorKind::NotFound,
+            format!("{} is not set up here", dialect.provider()),
+        )
     })?;
     let call = admit(&sandbox, dialect, key, &asked, settings).await?;
     let request_bytes = bytes.len() as u64;
@@ -91,7 +107,10 @@ async fn call(
         Err(error) => {
             console_error!("{}: {error}", dialect.provider());
             settle_nothing(&sandbox, call).await;
-            Err(Refusal::new(ErrorKind::Upstream, "the provider cannot be reached"))
+            Err(Refusal::new(
+                ErrorKind::Upstream,
+                "the provider cannot be reached",
+            ))
         }
     }
 }
@@ -123,15 +142,19 @@ async fn admit(
     let admission = sandbox.ask_for(&command).await;
     match admission.map_err(|problem| Refusal::new(ErrorKind::Upstream, problem.detail))? {
         Admission::Admitted { call } => Ok(call),
-        Admission::WrongKey => {
-            Err(Refusal::new(ErrorKind::Key, "the key is not that of the running container"))
-        }
+        Admission::WrongKey => Err(Refusal::new(
+            ErrorKind::Key,
+            "the key is not that of the running container",
+        )),
         Admission::UnknownModel => {
             let offered: Vec<&str> = settings.models.iter().map(|m| m.id.as_str()).collect();
             let message = format!("this gateway offers {}", offered.join(", "));
             Err(Refusal::new(ErrorKind::NotFound, message))
         }
-        Admission::Refused { message, retry_after_seconds } => Err(Refusal {
+        Admission::Refused {
+            message,
+            retry_after_seconds,
+        } => Err(Refusal {
             kind: ErrorKind::Budget,
             message,
             retry_after: Some(retry_after_seconds),
@@ -186,7 +209,12 @@ fn metered(
         console_error!("{}: {error}", dialect.provider());
         Refusal::new(ErrorKind::Upstream, "the provider's answer cannot be read")
     };
-    let content_type = answer.headers().get("content-type").ok().flatten().unwrap_or_default();
+    let content_type = answer
+        .headers()
+        .get("content-type")
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let meter = Meter::new(dialect, Framing::from_content_type(&content_type));
     let stream = answer.stream().map_err(broken)?;
     let (stream, reading) = Metered::new(stream, meter, request_bytes);
@@ -194,7 +222,12 @@ fn metered(
     context.wait_until(async move {
         // Without a reading the reservation runs out and is charged in full.
         if let Ok(reading) = reading.await {
-            let settled = sandbox.ask(&Command::Settle { call, reading: Some(reading) }).await;
+            let settled = sandbox
+                .ask(&Command::Settle {
+                    call,
+                    reading: Some(reading),
+                })
+                .await;
             if let Err(problem) = settled {
                 console_error!("usage: {problem}");
             }
@@ -202,7 +235,9 @@ fn metered(
     });
     let headers = passed_back(&answer).map_err(broken)?;
     let response = Response::from_stream(stream).map_err(broken)?;
-    Ok(response.with_status(answer.status_code()).with_headers(headers))
+    Ok(response
+        .with_status(answer.status_code())
+        .with_headers(headers))
 }
 
 /// The provider refused; what it says about the real key stays here.
@@ -213,7 +248,10 @@ fn failed(answer: Response) -> std::result::Result<Response, Refusal> {
             ErrorKind::Upstream,
             "the provider does not accept the gateway's key; ask an operator",
         )),
-        300..=399 => Err(Refusal::new(ErrorKind::Upstream, "the provider wants to redirect the call")),
+        300..=399 => Err(Refusal::new(
+            ErrorKind::Upstream,
+            "the provider wants to redirect the call",
+        )),
         _ => {
             let headers = passed_back(&answer)
                 .map_err(|_| Refusal::new(ErrorKind::Upstream, "the provider failed"))?;
@@ -233,7 +271,13 @@ fn passed_back(answer: &Response) -> Result<Headers> {
 }
 
 async fn settle_nothing(sandbox: &SandboxStub, call: String) {
-    if let Err(problem) = sandbox.ask(&Command::Settle { call, reading: None }).await {
+    if let Err(problem) = sandbox
+        .ask(&Command::Settle {
+            call,
+            reading: None,
+        })
+        .await
+    {
         console_error!("usage: {problem}");
     }
 }
@@ -242,7 +286,9 @@ fn refused(dialect: Dialect, refusal: &Refusal) -> Result<Response> {
     let body = dialect.error(refusal.kind, &refusal.message);
     let response = edge::reply::json(refusal.kind.status(), &body)?;
     if let Some(seconds) = refusal.retry_after {
-        response.headers().set("retry-after", &seconds.to_string())?;
+        response
+            .headers()
+            .set("retry-after", &seconds.to_string())?;
     }
     Ok(response)
 }

@@ -12,10 +12,12 @@ use crate::sandbox::store::audit;
 /// Reads the cursor.
 pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
     match request.parameter("format")? {
-        None | Some("json") => Ok(Operation::Audit { before: request.before()? }),
-        Some("jsonl") if request.before()?.is_some() => {
-            Err(Problem::malformed("`format=jsonl` is the whole audit and takes no `before`."))
-        }
+        None | Some("json") => Ok(Operation::Audit {
+            before: request.before()?,
+        }),
+        Some("jsonl") if request.before()?.is_some() => Err(Problem::malformed(
+            "`format=jsonl` is the whole audit and takes no `before`.",
+        )),
         Some("jsonl") => Ok(Operation::ExportAudit { after: 0 }),
         Some(_) => Err(Problem::malformed("`format` is json or jsonl.")),
     }

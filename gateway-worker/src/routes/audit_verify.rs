@@ -24,7 +24,10 @@ fn head(text: &str) -> Result<Head, Problem> {
     if hash.len() != 64 || !hash.bytes().all(is_hex) {
         return Err(wrong());
     }
-    Ok(Head { seq, hash: hash.to_owned() })
+    Ok(Head {
+        seq,
+        hash: hash.to_owned(),
+    })
 }
 
 /// The verdict, for viewers and above. A chain that is broken is an answer, not a failure.

@@ -12,7 +12,9 @@ use crate::sandbox::core::{Core, Principal};
 
 /// Reads the registry's address and the join token.
 pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
-    Ok(Operation::Join { join: request.json()? })
+    Ok(Operation::Join {
+        join: request.json()?,
+    })
 }
 
 /// Who may join a registry: admins.

@@ -51,28 +51,53 @@ const SMALL: usize = 4 * 1024;
 pub const ROUTES: &[Route] = &[
     get("/status", |_| Ok(Operation::Status)),
     get("/policy", |_| Ok(Operation::GetPolicy)),
-    Route { path: "/policy", method: "PUT", max_body: policy_put::MAX_BODY, read: policy_put::read },
-    post("/policy/validate", policy_put::MAX_BODY, policy_validate::read),
+    Route {
+        path: "/policy",
+        method: "PUT",
+        max_body: policy_put::MAX_BODY,
+        read: policy_put::read,
+    },
+    post(
+        "/policy/validate",
+        policy_put::MAX_BODY,
+        policy_validate::read,
+    ),
     post("/policy/diff", policy_put::MAX_BODY, policy_diff::read),
     get("/policy/effective", |_| Ok(Operation::EffectivePolicy)),
     get("/policy/versions", policy_versions::read),
     get("/usage", usage::read),
     get("/audit", audit::read),
     get("/audit/verify", audit_verify::read),
-    post("/sandbox/start", SMALL, |_| Ok(sandbox(SandboxAction::Start))),
+    post("/sandbox/start", SMALL, |_| {
+        Ok(sandbox(SandboxAction::Start))
+    }),
     post("/sandbox/stop", SMALL, |_| Ok(sandbox(SandboxAction::Stop))),
-    post("/sandbox/restart", SMALL, |_| Ok(sandbox(SandboxAction::Restart))),
-    post("/sandbox/destroy", SMALL, |_| Ok(sandbox(SandboxAction::Destroy))),
+    post("/sandbox/restart", SMALL, |_| {
+        Ok(sandbox(SandboxAction::Restart))
+    }),
+    post("/sandbox/destroy", SMALL, |_| {
+        Ok(sandbox(SandboxAction::Destroy))
+    }),
     get("/enrolment", |_| Ok(Operation::GetEnrolment)),
     post("/enrolment", SMALL, enrolment_post::read),
 ];
 
 const fn get(path: &'static str, read: Reader) -> Route {
-    Route { path, method: "GET", max_body: 0, read }
+    Route {
+        path,
+        method: "GET",
+        max_body: 0,
+        read,
+    }
 }
 
 const fn post(path: &'static str, max_body: usize, read: Reader) -> Route {
-    Route { path, method: "POST", max_body, read }
+    Route {
+        path,
+        method: "POST",
+        max_body,
+        read,
+    }
 }
 
 const fn sandbox(action: SandboxAction) -> Operation {
@@ -86,14 +111,20 @@ const fn sandbox(action: SandboxAction) -> Operation {
 pub fn find(method: &str, path: &str) -> Result<&'static Route, Problem> {
     let method = if method == "HEAD" { "GET" } else { method };
     let below = below(path);
-    let here: Vec<&Route> = ROUTES.iter().filter(|route| matches(route.path, below)).collect();
+    let here: Vec<&Route> = ROUTES
+        .iter()
+        .filter(|route| matches(route.path, below))
+        .collect();
     if here.is_empty() {
         return Err(Problem::not_found("The governance API has no such path."));
     }
-    here.iter().find(|route| route.method == method).copied().ok_or_else(|| {
-        let allowed: Vec<&str> = here.iter().map(|route| route.method).collect();
-        Problem::method_not_allowed(format!("This path takes {}.", allowed.join(" and ")))
-    })
+    here.iter()
+        .find(|route| route.method == method)
+        .copied()
+        .ok_or_else(|| {
+            let allowed: Vec<&str> = here.iter().map(|route| route.method).collect();
+            Problem::method_not_allowed(format!("This path takes {}.", allowed.join(" and ")))
+        })
 }
 
 /// What of a path lies below the API's prefix.
@@ -130,9 +161,11 @@ pub fn run<D: Db>(
     match operation {
         Operation::Status => status::run(core, &who, now),
         Operation::GetPolicy => policy_get::run(core, &who),
-        Operation::PutPolicy { if_match, document, note } => {
-            policy_put::run(core, &who, if_match, document, note.as_deref(), now)
-        }
+        Operation::PutPolicy {
+            if_match,
+            document,
+            note,
+        } => policy_put::run(core, &who, if_match, document, note.as_deref(), now),
         Operation::ValidatePolicy { document } => policy_validate::run(&who, document),
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),

@@ -24,5 +24,8 @@ pub(super) fn run<D: Db>(core: &Core<D>, who: &Principal, document: Value) -> Ou
     let document = policy::parse_value(document).map_err(below_document)?;
     let newest = core.newest();
     let changes = policy::diff(&newest.document, &document);
-    Reply::ok(&PolicyDiff { base_version: newest.version, changes })
+    Reply::ok(&PolicyDiff {
+        base_version: newest.version,
+        changes,
+    })
 }

@@ -22,11 +22,18 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
     let if_match = request.expected_version()?;
     let PutPolicy { document, note } = request.json()?;
     let note = note.filter(|note| !note.trim().is_empty());
-    if note.as_ref().is_some_and(|note| note.chars().count() > MAX_NOTE) {
+    if note
+        .as_ref()
+        .is_some_and(|note| note.chars().count() > MAX_NOTE)
+    {
         let detail = format!("must have at most {MAX_NOTE} characters");
         return Err(Problem::fields(vec![FieldError::new("/note", detail)]));
     }
-    Ok(Operation::PutPolicy { if_match, document, note })
+    Ok(Operation::PutPolicy {
+        if_match,
+        document,
+        note,
+    })
 }
 
 /// Saves it, for admins.
@@ -41,29 +48,32 @@ pub(super) fn run<D: Db>(
     who.require(Role::Admin)?;
     let current = core.newest().version;
     if if_match != current {
-        let detail = format!(
-            "Version {current} is in force now; compare your edit with it and save again."
-        );
+        let detail =
+            format!("Version {current} is in force now; compare your edit with it and save again.");
         return Err(Problem::stale_version(detail).with_current_version(current));
     }
     let document = policy::parse_value(document).map_err(below_document)?;
     if document.role_of(&subject(who)?) != Some(Role::Admin) {
         // Who locks themselves out has no way back in; another admin can still do it.
         let detail = "must keep you as an admin; another admin can remove you";
-        return Err(Problem::fields(vec![FieldError::new("/document/access/operators", detail)]));
+        return Err(Problem::fields(vec![FieldError::new(
+            "/document/access/operators",
+            detail,
+        )]));
     }
     let saved = core.save_policy(document, &who.subject, note, now)?;
     Ok(Reply::ok(saved)?.tagged(saved.version))
 }
 
 fn subject(who: &Principal) -> Result<policy::EmailAddress, Problem> {
-    who.subject.parse().map_err(|_| Problem::forbidden("Only a person may change the policy."))
+    who.subject
+        .parse()
+        .map_err(|_| Problem::forbidden("Only a person may change the policy."))
 }
 
 /// Faults of the document, with pointers into the request that carries it.
 pub(super) fn below_document(faults: Vec<FieldError>) -> Problem {
-    let below = |fault: FieldError| {
-        FieldError::new(format!("/document{}", fault.pointer), fault.detail)
-    };
+    let below =
+        |fault: FieldError| FieldError::new(format!("/document{}", fault.pointer), fault.detail);
     Problem::fields(faults.into_iter().map(below).collect())
 }

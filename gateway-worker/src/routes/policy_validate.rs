@@ -20,5 +20,8 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
 pub(super) fn run(who: &Principal, document: Value) -> Outcome {
     who.require(Role::Viewer)?;
     let errors = policy::parse_value(document).err().unwrap_or_default();
-    Reply::ok(&Validation { valid: errors.is_empty(), errors })
+    Reply::ok(&Validation {
+        valid: errors.is_empty(),
+        errors,
+    })
 }

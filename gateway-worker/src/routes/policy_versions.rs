@@ -11,7 +11,9 @@ use crate::sandbox::store::policies;
 
 /// Reads the cursor.
 pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
-    Ok(Operation::PolicyVersions { before: request.before()? })
+    Ok(Operation::PolicyVersions {
+        before: request.before()?,
+    })
 }
 
 /// A page, for viewers and above.

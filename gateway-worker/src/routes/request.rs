@@ -35,7 +35,11 @@ impl ApiRequest {
         let text = std::str::from_utf8(&self.body)
             .map_err(|_| Problem::malformed("The body is not UTF-8 text."))?;
         let value = strict_value(text).map_err(|errors| {
-            let detail = errors.into_iter().next().map(|error| error.detail).unwrap_or_default();
+            let detail = errors
+                .into_iter()
+                .next()
+                .map(|error| error.detail)
+                .unwrap_or_default();
             Problem::malformed(format!("The body cannot be read as JSON: {detail}."))
         })?;
         serde_json::from_value(value)
@@ -53,21 +57,32 @@ impl ApiRequest {
                 "Send If-Match with the ETag of the version that you edited, such as \"v3\".",
             )
         };
-        let tag = self.if_match.as_deref().map(str::trim).ok_or_else(missing)?;
+        let tag = self
+            .if_match
+            .as_deref()
+            .map(str::trim)
+            .ok_or_else(missing)?;
         if tag == "*" {
             // It would overwrite whatever somebody else saved meanwhile.
             return Err(missing());
         }
         let weak = tag.starts_with("W/");
         let inner = tag.trim_start_matches("W/");
-        let opaque = inner.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let opaque = inner
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'));
         match opaque {
             Some(opaque) if !opaque.contains('"') => {
                 let number = opaque.strip_prefix('v').filter(|digits| is_version(digits));
                 // RFC 9110 §13.1.1: a weak tag never matches.
-                Ok(number.filter(|_| !weak).and_then(|n| n.parse().ok()).unwrap_or(NEVER))
+                Ok(number
+                    .filter(|_| !weak)
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(NEVER))
             }
-            _ => Err(Problem::malformed("If-Match must be one entity tag, such as \"v3\".")),
+            _ => Err(Problem::malformed(
+                "If-Match must be one entity tag, such as \"v3\".",
+            )),
         }
     }
 
@@ -84,7 +99,9 @@ impl ApiRequest {
     /// 404 when it is no version that could exist.
     pub fn version(&self, index: usize) -> Result<u64, Problem> {
         let text = Some(self.segment(index)).filter(|text| is_version(text));
-        let version = text.and_then(|text| text.parse().ok()).filter(|version| *version > 0);
+        let version = text
+            .and_then(|text| text.parse().ok())
+            .filter(|version| *version > 0);
         version.ok_or_else(|| Problem::not_found("A version is a number such as 7."))
     }
 
@@ -96,7 +113,9 @@ impl ApiRequest {
         let mut values = self.query.iter().filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.as_str());
         match values.next() {
-            Some(_) => Err(Problem::malformed(format!("The parameter {name} came twice."))),
+            Some(_) => Err(Problem::malformed(format!(
+                "The parameter {name} came twice."
+            ))),
             None => Ok(value),
         }
     }
@@ -107,7 +126,11 @@ impl ApiRequest {
     /// 400 when it is no cursor.
     pub fn before(&self) -> Result<Option<u64>, Problem> {
         self.parameter("before")?
-            .map(|text| Some(text).filter(|text| is_version(text)).and_then(|text| text.parse().ok()))
+            .map(|text| {
+                Some(text)
+                    .filter(|text| is_version(text))
+                    .and_then(|text| text.parse().ok())
+            })
             .map(|cursor| {
                 cursor.ok_or_else(|| Problem::malformed("`before` must be the `next` of a page."))
             })
@@ -128,7 +151,10 @@ mod tests {
     use super::*;
 
     fn with_if_match(value: Option<&str>) -> ApiRequest {
-        ApiRequest { if_match: value.map(str::to_owned), ..ApiRequest::default() }
+        ApiRequest {
+            if_match: value.map(str::to_owned),
+            ..ApiRequest::default()
+        }
     }
 
     #[test]
@@ -140,7 +166,9 @@ mod tests {
     #[test]
     fn without_a_tag_nothing_is_saved() {
         for value in [None, Some("*")] {
-            let problem = with_if_match(value).expected_version().expect_err("refused");
+            let problem = with_if_match(value)
+                .expected_version()
+                .expect_err("refused");
             assert_eq!(problem.slug(), "precondition-required");
         }
     }
@@ -148,22 +176,38 @@ mod tests {
     #[test]
     fn what_is_no_single_tag_is_malformed() {
         for value in ["", "v3", "3", "\"v3", "\"v3\", \"v4\"", "\"v3\"x"] {
-            let problem = with_if_match(Some(value)).expected_version().expect_err(value);
+            let problem = with_if_match(Some(value))
+                .expected_version()
+                .expect_err(value);
             assert_eq!(problem.slug(), "malformed", "{value}");
         }
     }
 
     #[test]
     fn tags_of_others_never_match() {
-        for value in ["W/\"v3\"", "\"3\"", "\"v\"", "\"v-3\"", "\"v99999999999999999999\"", "\"\""] {
-            assert_eq!(with_if_match(Some(value)).expected_version(), Ok(NEVER), "{value}");
+        for value in [
+            "W/\"v3\"",
+            "\"3\"",
+            "\"v\"",
+            "\"v-3\"",
+            "\"v99999999999999999999\"",
+            "\"\"",
+        ] {
+            assert_eq!(
+                with_if_match(Some(value)).expected_version(),
+                Ok(NEVER),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn cursors_are_numbers() {
         let request = |values: &[&str]| ApiRequest {
-            query: values.iter().map(|v| ("before".to_owned(), (*v).to_owned())).collect(),
+            query: values
+                .iter()
+                .map(|v| ("before".to_owned(), (*v).to_owned()))
+                .collect(),
             ..ApiRequest::default()
         };
         assert_eq!(request(&[]).before(), Ok(None));
@@ -185,7 +229,11 @@ mod tests {
         assert!(read(request("application/json; charset=utf-8", b"{}")).is_ok());
         for (content_type, body, slug) in [
             ("text/plain", b"{}".as_slice(), "unsupported-media-type"),
-            ("application/x-www-form-urlencoded", b"a=b", "unsupported-media-type"),
+            (
+                "application/x-www-form-urlencoded",
+                b"a=b",
+                "unsupported-media-type",
+            ),
             ("", b"{}", "unsupported-media-type"),
             ("application/json", b"", "malformed"),
             ("application/json", b"{", "malformed"),

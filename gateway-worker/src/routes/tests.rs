@@ -11,7 +11,9 @@ use crate::sandbox::core::tests::{MemoryDb, core, t0};
 const PREFIX: &str = "/_gateway/v1";
 
 fn person(email: &str) -> Caller {
-    Caller::Person { email: email.to_owned() }
+    Caller::Person {
+        email: email.to_owned(),
+    }
 }
 
 /// A core whose policy names one person for each role.
@@ -42,9 +44,18 @@ fn request(if_match: Option<&str>, body: &Value) -> ApiRequest {
     }
 }
 
-fn call(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str, request: &ApiRequest) -> Outcome {
+fn call(
+    core: &mut Core<MemoryDb>,
+    who: &str,
+    method: &str,
+    path: &str,
+    request: &ApiRequest,
+) -> Outcome {
     let route = find(method, &format!("{PREFIX}{path}"))?;
-    let request = &ApiRequest { path: path.to_owned(), ..request.clone() };
+    let request = &ApiRequest {
+        path: path.to_owned(),
+        ..request.clone()
+    };
     run(core, &person(who), (route.read)(request)?, t0())
 }
 
@@ -57,20 +68,32 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         _ => json!({"document": document}),
     };
     let outcome = call(core, who, method, path, &request(Some(&tag), &body));
-    outcome.map(|reply| reply.status).map_err(|problem| problem.status)
+    outcome
+        .map(|reply| reply.status)
+        .map_err(|problem| problem.status)
 }
 
 #[test]
 fn who_may_do_what() {
     let people = ["una", "vic", "oli", "ada"];
     let mut matrix = String::new();
-    for route in ROUTES.iter().filter(|route| (route.method, route.path) != ("POST", "/enrolment")) {
+    for route in ROUTES
+        .iter()
+        .filter(|route| (route.method, route.path) != ("POST", "/enrolment"))
+    {
         let cells = people.map(|name| {
             let mut core = with_people();
             let who = format!("{name}@example.com");
-            ask(&mut core, &who, route.method, route.path).unwrap_or_else(|status| status).to_string()
+            ask(&mut core, &who, route.method, route.path)
+                .unwrap_or_else(|status| status)
+                .to_string()
         });
-        matrix.push_str(&format!("{:4} {:32} {}\n", route.method, route.path, cells.join(" ")));
+        matrix.push_str(&format!(
+            "{:4} {:32} {}\n",
+            route.method,
+            route.path,
+            cells.join(" ")
+        ));
     }
     // 404: OpenClaw has not reported, no registry was joined.
     insta::assert_snapshot!(matrix, @r"
@@ -95,15 +118,29 @@ fn who_may_do_what() {
 #[test]
 fn only_admins_join_a_registry() {
     let core = with_people();
-    for (name, allowed) in [("una", false), ("vic", false), ("oli", false), ("ada", true)] {
+    for (name, allowed) in [
+        ("una", false),
+        ("vic", false),
+        ("oli", false),
+        ("ada", true),
+    ] {
         let caller = person(&format!("{name}@example.com"));
-        assert_eq!(super::authorize_join(&core, &caller, t0()).is_ok(), allowed, "{name}");
+        assert_eq!(
+            super::authorize_join(&core, &caller, t0()).is_ok(),
+            allowed,
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn strangers_and_services_may_do_nothing() {
-    for caller in [person("eve@example.com"), Caller::Service { name: "ci".to_owned() }] {
+    for caller in [
+        person("eve@example.com"),
+        Caller::Service {
+            name: "ci".to_owned(),
+        },
+    ] {
         let mut core = with_people();
         let problem = run(&mut core, &caller, Operation::Status, t0()).expect_err("refused");
         assert_eq!(problem.status, 403);
@@ -113,13 +150,22 @@ fn strangers_and_services_may_do_nothing() {
 #[test]
 fn paths_and_methods_that_do_not_exist() {
     let status = |method: &str, path: &str| {
-        find(method, &format!("{PREFIX}{path}")).map(|_| 200).unwrap_or_else(|p| p.status)
+        find(method, &format!("{PREFIX}{path}"))
+            .map(|_| 200)
+            .unwrap_or_else(|p| p.status)
     };
     assert_eq!(status("GET", "/status"), 200);
     assert_eq!(status("HEAD", "/status"), 200);
     assert_eq!(status("DELETE", "/status"), 405);
     assert_eq!(status("GET", "/sandbox/start"), 405);
-    for path in ["", "/", "/statu", "/status/", "/policy/../status", "/STATUS"] {
+    for path in [
+        "",
+        "/",
+        "/statu",
+        "/status/",
+        "/policy/../status",
+        "/STATUS",
+    ] {
         assert_eq!(status("GET", path), 404, "{path}");
     }
     let problem = find("POST", &format!("{PREFIX}/policy")).expect_err("refused");
@@ -130,17 +176,31 @@ fn put(core: &mut Core<MemoryDb>, if_match: Option<&str>, edit: impl Fn(&mut Val
     let mut document = serde_json::to_value(&core.newest().document).expect("json");
     edit(&mut document);
     let body = json!({"document": document, "note": "why"});
-    call(core, "ada@example.com", "PUT", "/policy", &request(if_match, &body))
+    call(
+        core,
+        "ada@example.com",
+        "PUT",
+        "/policy",
+        &request(if_match, &body),
+    )
 }
 
 #[test]
 fn a_saved_policy_has_the_next_version_and_its_tag() {
     let mut core = with_people();
-    let reply = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"]))
-        .expect("saved");
+    let reply = put(&mut core, Some("\"v2\""), |doc| {
+        doc["tools"]["deny"] = json!(["exec"])
+    })
+    .expect("saved");
     assert_eq!((reply.status, reply.version), (200, Some(3)));
     assert_eq!(reply.body["author"], json!("ada@example.com"));
-    let versions = call(&mut core, "vic@example.com", "GET", "/policy/versions", &ApiRequest::default());
+    let versions = call(
+        &mut core,
+        "vic@example.com",
+        "GET",
+        "/policy/versions",
+        &ApiRequest::default(),
+    );
     let versions = versions.expect("versions").body;
     assert_eq!(versions["items"].as_array().map(Vec::len), Some(3));
     assert_eq!(versions["items"][0]["note"], json!("why"));
@@ -149,11 +209,20 @@ fn a_saved_policy_has_the_next_version_and_its_tag() {
 #[test]
 fn of_two_who_save_at_once_one_is_told() {
     let mut core = with_people();
-    put(&mut core, Some("\"v2\""), |doc| doc["budgets"]["tokens_per_day"] = json!(5)).expect("saved");
-    let stale = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"]))
-        .expect_err("stale");
+    put(&mut core, Some("\"v2\""), |doc| {
+        doc["budgets"]["tokens_per_day"] = json!(5)
+    })
+    .expect("saved");
+    let stale = put(&mut core, Some("\"v2\""), |doc| {
+        doc["tools"]["deny"] = json!(["exec"])
+    })
+    .expect_err("stale");
     assert_eq!((stale.status, stale.current_version), (412, Some(3)));
-    assert_eq!(core.newest().document.budgets.tokens_per_day, Some(5), "nothing was overwritten");
+    assert_eq!(
+        core.newest().document.budgets.tokens_per_day,
+        Some(5),
+        "nothing was overwritten"
+    );
     let missing = put(&mut core, None, |_| {}).expect_err("missing");
     assert_eq!(missing.status, 428);
 }
@@ -161,8 +230,10 @@ fn of_two_who_save_at_once_one_is_told() {
 #[test]
 fn a_bad_policy_is_refused_whole_with_pointers_into_the_request() {
     let mut core = with_people();
-    let problem = put(&mut core, Some("\"v2\""), |doc| doc["tools"]["profile"] = json!("everything"))
-        .expect_err("refused");
+    let problem = put(&mut core, Some("\"v2\""), |doc| {
+        doc["tools"]["profile"] = json!("everything")
+    })
+    .expect_err("refused");
     assert_eq!(problem.status, 422);
     assert_eq!(problem.errors[0].pointer, "/document/tools/profile");
     assert_eq!(core.newest().version, 2);
@@ -188,13 +259,21 @@ fn bodies_that_are_not_what_an_operation_takes() {
             body: body.to_vec(),
             ..ApiRequest::default()
         };
-        call(&mut core, "ada@example.com", "PUT", "/policy", &request).expect_err("refused").status
+        call(&mut core, "ada@example.com", "PUT", "/policy", &request)
+            .expect_err("refused")
+            .status
     };
     assert_eq!(status(b"", "application/json"), 400);
     assert_eq!(status(b"[]", "application/json"), 422);
     assert_eq!(status(b"{}", "text/plain"), 415);
-    assert_eq!(status(br#"{"document":{},"extra":1}"#, "application/json"), 422);
-    assert_eq!(status(br#"{"document":{},"document":{}}"#, "application/json"), 400);
+    assert_eq!(
+        status(br#"{"document":{},"extra":1}"#, "application/json"),
+        422
+    );
+    assert_eq!(
+        status(br#"{"document":{},"document":{}}"#, "application/json"),
+        400
+    );
     let long = json!({"document": {}, "note": "x".repeat(501)}).to_string();
     assert_eq!(status(long.as_bytes(), "application/json"), 422);
 }
@@ -205,11 +284,20 @@ fn a_difference_is_against_the_newest_version() {
     let mut document = serde_json::to_value(&core.newest().document).expect("json");
     document["tools"]["deny"] = json!(["exec"]);
     let body = request(None, &json!({"document": document}));
-    let diff = call(&mut core, "vic@example.com", "POST", "/policy/diff", &body).expect("diff").body;
+    let diff = call(&mut core, "vic@example.com", "POST", "/policy/diff", &body)
+        .expect("diff")
+        .body;
     assert_eq!(diff["base_version"], json!(2));
     assert_eq!(diff["changes"].as_array().map(Vec::len), Some(1));
     let body = request(None, &json!({"document": {"schema": 9}}));
-    let reply = call(&mut core, "vic@example.com", "POST", "/policy/validate", &body).expect("reply");
+    let reply = call(
+        &mut core,
+        "vic@example.com",
+        "POST",
+        "/policy/validate",
+        &body,
+    )
+    .expect("reply");
     assert_eq!(reply.body["valid"], json!(false));
 }
 
@@ -217,16 +305,36 @@ fn a_difference_is_against_the_newest_version() {
 fn pages_follow_each_other_without_gap_or_overlap() {
     let mut core = with_people();
     for _ in 0..120 {
-        call(&mut core, "oli@example.com", "POST", "/sandbox/start", &ApiRequest::default())
-            .expect("asked");
+        call(
+            &mut core,
+            "oli@example.com",
+            "POST",
+            "/sandbox/start",
+            &ApiRequest::default(),
+        )
+        .expect("asked");
     }
     let mut seen = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
-        let query = cursor.iter().map(|before| ("before".to_owned(), before.clone())).collect();
-        let request = ApiRequest { query, ..ApiRequest::default() };
-        let page = call(&mut core, "vic@example.com", "GET", "/audit", &request).expect("page").body;
-        seen.extend(page["items"].as_array().into_iter().flatten().map(|e| e["seq"].clone()));
+        let query = cursor
+            .iter()
+            .map(|before| ("before".to_owned(), before.clone()))
+            .collect();
+        let request = ApiRequest {
+            query,
+            ..ApiRequest::default()
+        };
+        let page = call(&mut core, "vic@example.com", "GET", "/audit", &request)
+            .expect("page")
+            .body;
+        seen.extend(
+            page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|e| e["seq"].clone()),
+        );
         match page["next"].as_str() {
             Some(next) => cursor = Some(next.to_owned()),
             None => break,
@@ -241,44 +349,96 @@ fn pages_follow_each_other_without_gap_or_overlap() {
 #[test]
 fn outcomes_travel_between_the_parts() {
     let problem: Outcome = Err(Problem::stale_version("v").with_current_version(3));
-    let reply: Outcome = Ok(Reply { status: 200, version: Some(3), body: json!({"a": 1}) });
+    let reply: Outcome = Ok(Reply {
+        status: 200,
+        version: Some(3),
+        body: json!({"a": 1}),
+    });
     for outcome in [problem, reply] {
         let text = serde_json::to_string(&outcome).expect("json");
-        assert_eq!(serde_json::from_str::<Outcome>(&text).expect("read back"), outcome);
+        assert_eq!(
+            serde_json::from_str::<Outcome>(&text).expect("read back"),
+            outcome
+        );
     }
 }
 
 fn get(core: &mut Core<MemoryDb>, path: &str, query: &[(&str, &str)]) -> Outcome {
-    let query = query.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-    call(core, "vic@example.com", "GET", path, &ApiRequest { query, ..ApiRequest::default() })
+    let query = query
+        .iter()
+        .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+        .collect();
+    call(
+        core,
+        "vic@example.com",
+        "GET",
+        path,
+        &ApiRequest {
+            query,
+            ..ApiRequest::default()
+        },
+    )
 }
 
 #[test]
 fn the_audit_is_a_chain_that_shows_what_was_done_to_it() {
     let mut core = with_people();
-    put(&mut core, Some("\"v2\""), |doc| doc["tools"]["deny"] = json!(["exec"])).expect("saved");
+    put(&mut core, Some("\"v2\""), |doc| {
+        doc["tools"]["deny"] = json!(["exec"])
+    })
+    .expect("saved");
     let verdict = get(&mut core, "/audit/verify", &[]).expect("verdict").body;
-    assert_eq!((&verdict["intact"], &verdict["entries"]), (&json!(true), &json!(3)), "{verdict}");
+    assert_eq!(
+        (&verdict["intact"], &verdict["entries"]),
+        (&json!(true), &json!(3)),
+        "{verdict}"
+    );
     let page = get(&mut core, "/audit", &[]).expect("page").body;
-    assert_eq!(page["items"][0]["before_hash"], page["items"][1]["after_hash"]);
+    assert_eq!(
+        page["items"][0]["before_hash"],
+        page["items"][1]["after_hash"]
+    );
     assert_eq!(page["items"][0]["origin"]["door"], json!("public"));
     let known = format!("2:{}", page["items"][1]["hash"].as_str().expect("hash"));
-    assert_eq!(get(&mut core, "/audit/verify", &[("known", &known)]).expect("ok").body["intact"], json!(true));
+    assert_eq!(
+        get(&mut core, "/audit/verify", &[("known", &known)])
+            .expect("ok")
+            .body["intact"],
+        json!(true)
+    );
     for odd in ["", "2", "0:aa", "2:zz", "x:"] {
-        assert_eq!(get(&mut core, "/audit/verify", &[("known", odd)]).expect_err(odd).status, 400);
+        assert_eq!(
+            get(&mut core, "/audit/verify", &[("known", odd)])
+                .expect_err(odd)
+                .status,
+            400
+        );
     }
     let fault = |core: &mut Core<MemoryDb>| {
         get(core, "/audit/verify", &[]).expect("verdict").body["fault"]["kind"].clone()
     };
     let sql = |core: &Core<MemoryDb>, sql: &str| core.db().0.execute_batch(sql).expect(sql);
-    sql(&core, "UPDATE audit SET actor = 'eve@example.com' WHERE seq = 2");
+    sql(
+        &core,
+        "UPDATE audit SET actor = 'eve@example.com' WHERE seq = 2",
+    );
     assert_eq!(fault(&mut core), json!("altered"));
-    sql(&core, "UPDATE audit SET actor = 'ada@example.com' WHERE seq = 2");
+    sql(
+        &core,
+        "UPDATE audit SET actor = 'ada@example.com' WHERE seq = 2",
+    );
     assert_eq!(fault(&mut core), Value::Null);
     sql(&core, "DELETE FROM audit WHERE seq = 3");
     assert_eq!(fault(&mut core), json!("truncated"));
     // What is written afterwards does not cover it up.
-    call(&mut core, "oli@example.com", "POST", "/sandbox/stop", &ApiRequest::default()).expect("asked");
+    call(
+        &mut core,
+        "oli@example.com",
+        "POST",
+        "/sandbox/stop",
+        &ApiRequest::default(),
+    )
+    .expect("asked");
     assert_eq!(fault(&mut core), json!("gap"));
 }
 
@@ -286,26 +446,53 @@ fn the_audit_is_a_chain_that_shows_what_was_done_to_it() {
 fn an_export_has_every_entry_once_oldest_first() {
     let mut core = with_people();
     for _ in 0..600 {
-        call(&mut core, "oli@example.com", "POST", "/sandbox/start", &ApiRequest::default())
-            .expect("asked");
+        call(
+            &mut core,
+            "oli@example.com",
+            "POST",
+            "/sandbox/start",
+            &ApiRequest::default(),
+        )
+        .expect("asked");
     }
     let route = find("GET", &format!("{PREFIX}/audit")).expect("route");
-    let jsonl = ApiRequest { query: vec![("format".to_owned(), "jsonl".to_owned())], ..ApiRequest::default() };
+    let jsonl = ApiRequest {
+        query: vec![("format".to_owned(), "jsonl".to_owned())],
+        ..ApiRequest::default()
+    };
     let mut operation = (route.read)(&jsonl).expect("read");
     let mut seen = Vec::new();
     loop {
-        let page = run(&mut core, &person("vic@example.com"), operation, t0()).expect("page").body;
-        seen.extend(page["items"].as_array().into_iter().flatten().map(|e| e["seq"].clone()));
-        let Some(next) = page["next"].as_str() else { break };
-        operation = Operation::ExportAudit { after: next.parse().expect("seq") };
+        let page = run(&mut core, &person("vic@example.com"), operation, t0())
+            .expect("page")
+            .body;
+        seen.extend(
+            page["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|e| e["seq"].clone()),
+        );
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        operation = Operation::ExportAudit {
+            after: next.parse().expect("seq"),
+        };
     }
     let expected: Vec<Value> = (1..=seen.len() as u64).map(|seq| json!(seq)).collect();
     assert!(seen.len() > 600);
     assert_eq!(seen, expected);
     let problem = get(&mut core, "/audit", &[("format", "csv")]).expect_err("refused");
     assert_eq!(problem.status, 400);
-    let problem = get(&mut core, "/audit", &[("format", "jsonl"), ("before", "5")]).expect_err("refused");
+    let problem =
+        get(&mut core, "/audit", &[("format", "jsonl"), ("before", "5")]).expect_err("refused");
     assert_eq!(problem.status, 400);
     let export = Operation::ExportAudit { after: 0 };
-    assert_eq!(run(&mut core, &person("una@example.com"), export, t0()).expect_err("refused").status, 403);
+    assert_eq!(
+        run(&mut core, &person("una@example.com"), export, t0())
+            .expect_err("refused")
+            .status,
+        403
+    );
 }

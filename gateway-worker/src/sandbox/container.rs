@@ -120,9 +120,14 @@ impl SandboxContainer {
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(_) => Ended { code: Some(0), reason: "the container ended by itself".to_owned() },
+            Ok(_) => Ended {
+                code: Some(0),
+                reason: "the container ended by itself".to_owned(),
+            },
             Err(error) => {
-                let code = Reflect::get(&error, &"exitCode".into()).ok().and_then(|v| v.as_f64());
+                let code = Reflect::get(&error, &"exitCode".into())
+                    .ok()
+                    .and_then(|v| v.as_f64());
                 #[expect(clippy::cast_possible_truncation, reason = "exit codes are small")]
                 let code = code.map(|code| code as i32);
                 let reason = match code {

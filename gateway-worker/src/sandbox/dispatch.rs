@@ -16,10 +16,16 @@ use crate::routes;
 pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
     match command {
         Command::Health => shell.with(|core| Reply::ok(&core.state().health())),
-        Command::Api { caller, origin, operation: Operation::Join { join } } => {
-            join_registry(shell, &caller, origin, &join).await
-        }
-        Command::Api { caller, origin, operation } => shell.with(|core| {
+        Command::Api {
+            caller,
+            origin,
+            operation: Operation::Join { join },
+        } => join_registry(shell, &caller, origin, &join).await,
+        Command::Api {
+            caller,
+            origin,
+            operation,
+        } => shell.with(|core| {
             core.asked_from(origin, |core| routes::run(core, &caller, operation, now()))
         }),
         Command::InitConfig { credential } => {
@@ -28,7 +34,13 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
         Command::InitReport { credential, report } => {
             shell.with(|core| core.init_report(&credential, report, now()))
         }
-        Command::Admit { key, dialect, model, input_tokens, max_output_tokens } => {
+        Command::Admit {
+            key,
+            dialect,
+            model,
+            input_tokens,
+            max_output_tokens,
+        } => {
             let id = random_id()?;
             let call = ModelCall {
                 key: &key,
@@ -59,7 +71,9 @@ async fn join_registry(
     })?;
     let answer = PlatformFetch.post(&joining.url, None, &joining.body).await;
     let enrolment = shell.with(|core| {
-        core.asked_from(origin, |core| core.finish_join(&joining, answer, &who, now()))
+        core.asked_from(origin, |core| {
+            core.finish_join(&joining, answer, &who, now())
+        })
     })?;
     Reply::with_status(201, &enrolment)
 }

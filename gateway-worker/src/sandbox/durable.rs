@@ -1,7 +1,10 @@
 //! The Durable Object itself: a shell that parses, asks [`Core`] and carries out
 //! what it decides. There are no rules here.
 
-#![expect(missing_docs, reason = "the macro generates methods without documentation")]
+#![expect(
+    missing_docs,
+    reason = "the macro generates methods without documentation"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -17,9 +20,9 @@ use super::core::{Core, GATEWAY, Task};
 use super::lifecycle::{Effect, Input};
 use super::{dispatch, front_door};
 use crate::adapters::clock::now;
+use crate::adapters::env;
 use crate::adapters::registry_http::PlatformFetch;
 use crate::adapters::sql::DurableSql;
-use crate::adapters::env;
 use crate::command::Command;
 use crate::ports::RegistryHttp;
 
@@ -57,7 +60,9 @@ impl DurableObject for Sandbox {
             alarm_at: Cell::new(None),
             awake: Cell::new(false),
         };
-        Self { shell: Rc::new(shell) }
+        Self {
+            shell: Rc::new(shell),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -118,7 +123,8 @@ impl Shell {
     }
 
     fn is_running(&self) -> bool {
-        self.container().is_some_and(|container| container.is_running())
+        self.container()
+            .is_some_and(|container| container.is_running())
     }
 
     /// Once in a life: compares what should run with what does.
@@ -142,7 +148,15 @@ impl Shell {
             if settled && core.state().expects_container() && !running {
                 let run = core.state().run;
                 let reason = "the container is gone".to_owned();
-                core.happen(Input::Exited { run, code: None, reason }, GATEWAY, now())?;
+                core.happen(
+                    Input::Exited {
+                        run,
+                        code: None,
+                        reason,
+                    },
+                    GATEWAY,
+                    now(),
+                )?;
             }
             core.tick(now())?;
             Ok((core.state().expects_container(), core.state().run))
@@ -192,7 +206,11 @@ impl Shell {
     async fn launch(self: &Rc<Self>, run: u64) {
         match self.try_launch(run).await {
             Ok(()) => self.watch(run),
-            Err(reason) => self.ended(run, None, format!("the container could not be started: {reason}")),
+            Err(reason) => self.ended(
+                run,
+                None,
+                format!("the container could not be started: {reason}"),
+            ),
         }
     }
 
@@ -207,13 +225,20 @@ impl Shell {
         let random = (random()?, random()?);
         let issued = self.with(|core| Ok(core.issue_credentials(run, random)?));
         let issued = issued.map_err(|problem| problem.to_string())?;
-        let variables =
-            [(INIT_CREDENTIAL_ENV, issued.init.expose()), (MODEL_KEY_ENV, issued.model.expose())];
-        container.start(&self.env, &variables).await.map_err(|error| error.to_string())
+        let variables = [
+            (INIT_CREDENTIAL_ENV, issued.init.expose()),
+            (MODEL_KEY_ENV, issued.model.expose()),
+        ];
+        container
+            .start(&self.env, &variables)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     async fn adopt(self: &Rc<Self>, run: u64) {
-        let Some(container) = self.container() else { return };
+        let Some(container) = self.container() else {
+            return;
+        };
         let outcome = match container.intercept(&self.env).await {
             Ok(()) => container.keep_alive().await,
             Err(error) => Err(error),
@@ -225,7 +250,9 @@ impl Shell {
     }
 
     async fn kill(&self) {
-        let Some(container) = self.container() else { return };
+        let Some(container) = self.container() else {
+            return;
+        };
         if let Err(error) = container.kill().await {
             console_error!("destroy: {error}");
         }
@@ -238,7 +265,9 @@ impl Shell {
     }
 
     fn act(&self, what: &str, action: impl FnOnce(&SandboxContainer) -> Result<()>) {
-        let Some(container) = self.container() else { return };
+        let Some(container) = self.container() else {
+            return;
+        };
         // When it does not run any more its end is noticed elsewhere.
         if let Err(error) = action(&container) {
             console_error!("{what}: {error}");
@@ -252,7 +281,9 @@ impl Shell {
         }
         let shell = Rc::clone(self);
         self.state.wait_until(async move {
-            let Some(container) = shell.container() else { return };
+            let Some(container) = shell.container() else {
+                return;
+            };
             let ended = container.ended().await;
             if shell.watched.get() == Some(run) {
                 shell.watched.set(None);
@@ -290,7 +321,9 @@ impl Shell {
             Ok(None) => return,
             Err(problem) => return console_error!("heartbeat: {problem}"),
         };
-        let answer = PlatformFetch.post(&beat.url, Some(beat.credential.expose()), &beat.body).await;
+        let answer = PlatformFetch
+            .post(&beat.url, Some(beat.credential.expose()), &beat.body)
+            .await;
         let [jitter] = edge::random::bytes::<1>().unwrap_or_default();
         if let Err(problem) = self.with(|core| Ok(core.beat_done(answer, jitter, now())?)) {
             console_error!("heartbeat: {problem}");

@@ -42,7 +42,12 @@ pub(super) async fn serve(shell: &Shell, request: &Request, url: &Url) -> Result
 }
 
 fn judge(shell: &Shell, request: &Request) -> std::result::Result<Verdict, Problem> {
-    let caller = request.headers().get(CALLER_HEADER).ok().flatten().unwrap_or_default();
+    let caller = request
+        .headers()
+        .get(CALLER_HEADER)
+        .ok()
+        .flatten()
+        .unwrap_or_default();
     let caller: Caller = serde_json::from_str(&caller)
         .map_err(|_| Problem::internal("The gateway's parts disagree about a message."))?;
     shell.with(|core| {
@@ -66,7 +71,9 @@ async fn pass(
     let Some(container) = shell.container() else {
         return edge::reply::problem(&Problem::unavailable("This deployment has no container."));
     };
-    let query = url.query().map_or_else(String::new, |query| format!("?{query}"));
+    let query = url
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
     let target = format!("http://{}{}{query}", settings.public_host(), url.path());
     let onward = raw::with_url(request, &target)?;
     set_headers(&onward.headers(), who, settings)?;
@@ -76,7 +83,9 @@ async fn pass(
             let location =
                 location.and_then(|to| headers::public_location(&to, &settings.public_url));
             let response = Response::from(response);
-            let Some(location) = location else { return Ok(response) };
+            let Some(location) = location else {
+                return Ok(response);
+            };
             let headers = response.headers().clone();
             headers.set("location", &location)?;
             Ok(response.with_headers(headers))
@@ -84,7 +93,12 @@ async fn pass(
         Err(error) => {
             console_error!("openclaw: {error}");
             let problem = Problem::unavailable("OpenClaw does not answer just now; try again.");
-            refuse(request, settings, url, problem.with_retry_after(RETRY_SECONDS))
+            refuse(
+                request,
+                settings,
+                url,
+                problem.with_retry_after(RETRY_SECONDS),
+            )
         }
     }
 }
@@ -113,7 +127,11 @@ fn set_headers(onward: &Headers, who: &Principal, settings: &Settings) -> Result
 
 fn waiting(request: &Request, settings: &Settings, status: &SandboxStatus) -> Result<Response> {
     if identity::is_navigation(request) {
-        return html(503, &page::starting(settings.name.as_str(), status), Some(RETRY_SECONDS));
+        return html(
+            503,
+            &page::starting(settings.name.as_str(), status),
+            Some(RETRY_SECONDS),
+        );
     }
     let problem = Problem::unavailable(page::waiting_text(status));
     edge::reply::problem(&problem.with_retry_after(RETRY_SECONDS))
@@ -146,5 +164,7 @@ fn html(status: u16, page: &Page, retry_after: Option<u32>) -> Result<Response> 
         headers.set("retry-after", &seconds.to_string())?;
     }
     let body = ResponseBody::Body(page.html.clone().into_bytes());
-    Ok(Response::from_body(body)?.with_status(status).with_headers(headers))
+    Ok(Response::from_body(body)?
+        .with_status(status)
+        .with_headers(headers))
 }

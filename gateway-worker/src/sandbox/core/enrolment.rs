@@ -69,7 +69,11 @@ impl<D: Db> Core<D> {
         };
         let body = serde_json::to_value(&enroll)
             .map_err(|_| Problem::internal("The request to the registry could not be written."))?;
-        Ok(Joining { url: format!("{registry_url}/api/v1/enroll"), registry_url, body })
+        Ok(Joining {
+            url: format!("{registry_url}/api/v1/enroll"),
+            registry_url,
+            body,
+        })
     }
 
     /// Takes in what the registry answered.
@@ -84,7 +88,10 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<Enrolment, Problem> {
         let answer = answer.map_err(|error| {
-            Problem::bad_gateway(format!("The registry at {} cannot be reached: {error}", joining.registry_url))
+            Problem::bad_gateway(format!(
+                "The registry at {} cannot be reached: {error}",
+                joining.registry_url
+            ))
         })?;
         let enrolled = read_answer(answer)?;
         let detail = format!("joined {} as {}", joining.registry_url, enrolled.gateway_id);
@@ -132,7 +139,8 @@ impl Membership {
 }
 
 fn read_answer(answer: Answer) -> Result<Enrolled, Problem> {
-    let strange = || Problem::bad_gateway("The registry's answer cannot be read; is this its address?");
+    let strange =
+        || Problem::bad_gateway("The registry's answer cannot be read; is this its address?");
     match answer.status {
         200..=299 => {
             let enrolled: Enrolled = serde_json::from_value(answer.body).map_err(|_| strange())?;
@@ -147,7 +155,9 @@ fn read_answer(answer: Answer) -> Result<Enrolled, Problem> {
             Ok(problem) => Problem::conflict(format!("The registry refused: {}", problem.detail)),
             Err(_) => strange(),
         }),
-        status => Err(Problem::bad_gateway(format!("The registry answered {status}; try again."))),
+        status => Err(Problem::bad_gateway(format!(
+            "The registry answered {status}; try again."
+        ))),
     }
 }
 
@@ -167,7 +177,9 @@ fn registry_origin(text: &str) -> Result<String, &'static str> {
     let internal = host.trim_end_matches('.').ends_with(".internal");
     let loopback = host == "localhost"
         || host == "[::1]"
-        || host.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+        || host
+            .parse::<std::net::Ipv4Addr>()
+            .is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         _ if internal => Err(WRONG),
         "https" => Ok(url.origin().ascii_serialization()),
@@ -184,8 +196,14 @@ mod tests {
     #[test]
     fn registries_are_https_or_on_this_machine() {
         for (text, origin) in [
-            ("https://registry.example.com/", "https://registry.example.com"),
-            ("https://Registry.example.com:8443", "https://registry.example.com:8443"),
+            (
+                "https://registry.example.com/",
+                "https://registry.example.com",
+            ),
+            (
+                "https://Registry.example.com:8443",
+                "https://registry.example.com:8443",
+            ),
             ("http://localhost:8700", "http://localhost:8700"),
             ("http://127.0.0.1:8700", "http://127.0.0.1:8700"),
             ("http://[::1]:8700", "http://[::1]:8700"),

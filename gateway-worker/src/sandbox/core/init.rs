@@ -36,7 +36,14 @@ impl<D: Db> Core<D> {
         self.check_init(credential, now)?;
         match report {
             Report::Step { step } => self.happen(Input::Step(step), INIT, now)?,
-            Report::Observed { policy_version, config_hash, valid, applied, openclaw_version, config } => {
+            Report::Observed {
+                policy_version,
+                config_hash,
+                valid,
+                applied,
+                openclaw_version,
+                config,
+            } => {
                 let seen = Observation {
                     at: now,
                     version: policy_version,
@@ -47,11 +54,23 @@ impl<D: Db> Core<D> {
                 };
                 self.observed(seen, openclaw_version, now)?;
             }
-            Report::Rejected { policy_version, config_hash, issues } => {
-                let rejection = Rejection { version: policy_version, hash: config_hash, issues };
+            Report::Rejected {
+                policy_version,
+                config_hash,
+                issues,
+            } => {
+                let rejection = Rejection {
+                    version: policy_version,
+                    hash: config_hash,
+                    issues,
+                };
                 self.rejected(rejection, now)?;
             }
-            Report::OpenclawExited { code, log_tail, restart_in_ms } => {
+            Report::OpenclawExited {
+                code,
+                log_tail,
+                restart_in_ms,
+            } => {
                 let detail = format!(
                     "OpenClaw ended with code {code}, starts again in {restart_in_ms} ms: {log_tail}"
                 );
@@ -62,19 +81,33 @@ impl<D: Db> Core<D> {
                 self.happen(Input::OpenclawExited { code }, INIT, now)?;
             }
         }
-        Reply::ok(&ReportAck { desired_hash: self.desired.config_hash.clone() })
+        Reply::ok(&ReportAck {
+            desired_hash: self.desired.config_hash.clone(),
+        })
     }
 
-    fn observed(&mut self, seen: Observation, openclaw: String, now: DateTime<Utc>) -> Result<(), Problem> {
+    fn observed(
+        &mut self,
+        seen: Observation,
+        openclaw: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
         let before = self.apply_state();
         if seen.valid && seen.applied {
-            let news = self.tracking.confirmed.as_ref().is_none_or(|last| last.hash != seen.hash);
+            let news = self
+                .tracking
+                .confirmed
+                .as_ref()
+                .is_none_or(|last| last.hash != seen.hash);
             if news {
                 let detail = format!("version {} is in force", seen.version);
                 audit::append(&self.db, now, INIT, "policy.applied", &detail)?;
             }
-            self.tracking.confirmed =
-                Some(Confirmation { at: now, version: seen.version, hash: seen.hash.clone() });
+            self.tracking.confirmed = Some(Confirmation {
+                at: now,
+                version: seen.version,
+                hash: seen.hash.clone(),
+            });
         }
         self.tracking.observed = Some(seen);
         self.tracking.openclaw_version = Some(openclaw);
@@ -103,6 +136,8 @@ impl<D: Db> Core<D> {
             return Ok(());
         }
         self.note_refusal(GOVERNANCE_HOST, now)?;
-        Err(Problem::unauthenticated("The credential is not that of the running container."))
+        Err(Problem::unauthenticated(
+            "The credential is not that of the running container.",
+        ))
     }
 }

@@ -13,8 +13,8 @@ mod status;
 pub(crate) mod tests;
 mod tracking;
 
-pub use models::ModelCall;
 pub use enrolment::{Joining, Membership};
+pub use models::ModelCall;
 pub use people::Principal;
 pub use pulse::{Beat, Pulse};
 pub use secrets::RunCredentials;
@@ -124,7 +124,11 @@ impl<D: Db> Core<D> {
     }
 
     /// Does something that came from somewhere: audit entries made by it say so.
-    pub fn asked_from<T>(&mut self, origin: Option<Origin>, body: impl FnOnce(&mut Self) -> T) -> T {
+    pub fn asked_from<T>(
+        &mut self,
+        origin: Option<Origin>,
+        body: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         self.origin = origin;
         let done = body(self);
         self.origin = None;
@@ -158,8 +162,21 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<(), StorageError> {
         // What the gateway does by itself comes from nowhere, whoever made it think of it.
-        let origin = self.origin.as_ref().filter(|_| actor != GATEWAY && actor != INIT);
-        audit::record(&self.db, now, &audit::Note { actor, origin, action, detail, hashes })
+        let origin = self
+            .origin
+            .as_ref()
+            .filter(|_| actor != GATEWAY && actor != INIT);
+        audit::record(
+            &self.db,
+            now,
+            &audit::Note {
+                actor,
+                origin,
+                action,
+                detail,
+                hashes,
+            },
+        )
     }
 
     /// The newest policy.
@@ -212,7 +229,11 @@ fn first_policy<D: Db>(
     settings: &Settings,
     now: DateTime<Utc>,
 ) -> Result<PolicyEnvelope, StorageError> {
-    let admins: Vec<&str> = settings.bootstrap_admins.iter().map(|email| email.as_str()).collect();
+    let admins: Vec<&str> = settings
+        .bootstrap_admins
+        .iter()
+        .map(|email| email.as_str())
+        .collect();
     let detail = format!("version 1, admins: {}", admins.join(", "));
     let document = Policy::bootstrap(&settings.bootstrap_admins);
     let after = policy::hash(&document);
@@ -224,11 +245,21 @@ fn first_policy<D: Db>(
         hashes: (None, Some(&after)),
     };
     audit::record(db, now, &note)?;
-    policies::append(db, 0, document, GATEWAY, Some("The gateway's first policy"), now)
+    policies::append(
+        db,
+        0,
+        document,
+        GATEWAY,
+        Some("The gateway's first policy"),
+        now,
+    )
 }
 
 fn desired(newest: &PolicyEnvelope, settings: &Settings) -> ConfigBundle {
-    let context = CompileContext { models: &settings.models, public_url: &settings.public_url };
+    let context = CompileContext {
+        models: &settings.models,
+        public_url: &settings.public_url,
+    };
     let config = policy::compile(&newest.document, context);
     ConfigBundle {
         policy_version: newest.version,

@@ -20,7 +20,12 @@ impl<D: Db> Core<D> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn admit(&mut self, call: &ModelCall<'_>, id: String, now: DateTime<Utc>) -> Result<Admission, StorageError> {
+    pub fn admit(
+        &mut self,
+        call: &ModelCall<'_>,
+        id: String,
+        now: DateTime<Utc>,
+    ) -> Result<Admission, StorageError> {
         if !self.is_model_key(call.key) {
             self.note_refusal(MODELS_HOST, now)?;
             return Ok(Admission::WrongKey);
@@ -33,7 +38,11 @@ impl<D: Db> Core<D> {
         };
         let most = Usage {
             input_tokens: call.input_tokens,
-            output_tokens: budget::reservation(0, call.max_output_tokens, Some(model.max_output_tokens)),
+            output_tokens: budget::reservation(
+                0,
+                call.max_output_tokens,
+                Some(model.max_output_tokens),
+            ),
         };
         self.charge_expired(now)?;
         let spent = usage::spent(&self.db, now)?;
@@ -61,7 +70,8 @@ impl<D: Db> Core<D> {
     pub(super) fn charge_expired(&mut self, now: DateTime<Utc>) -> Result<(), StorageError> {
         let charged = usage::charge_expired(&self.db, now)?;
         if charged > 0 {
-            let detail = format!("{charged} model calls never said what they used and count in full");
+            let detail =
+                format!("{charged} model calls never said what they used and count in full");
             audit::append(&self.db, now, GATEWAY, "usage.estimated", &detail)?;
         }
         Ok(())
@@ -97,5 +107,8 @@ fn refused(refusal: Refusal, now: DateTime<Utc>) -> Admission {
             (message, RESERVED_RETRY_SECONDS)
         }
     };
-    Admission::Refused { message, retry_after_seconds }
+    Admission::Refused {
+        message,
+        retry_after_seconds,
+    }
 }

@@ -53,8 +53,15 @@ impl<D: Db> Core<D> {
             Caller::Registry { token } => self.registry_subject(token, now)?,
         };
         let email: EmailAddress = subject.parse().map_err(|_| nobody(&subject))?;
-        let role = self.newest.document.role_of(&email).ok_or_else(|| nobody(&subject))?;
-        Ok(Principal { subject: email.to_string(), role })
+        let role = self
+            .newest
+            .document
+            .role_of(&email)
+            .ok_or_else(|| nobody(&subject))?;
+        Ok(Principal {
+            subject: email.to_string(),
+            role,
+        })
     }
 
     fn registry_subject(&self, token: &str, now: DateTime<Utc>) -> Result<String, Problem> {

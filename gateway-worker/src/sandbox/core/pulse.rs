@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::Core;
 use crate::ports::{Answer, Db, StorageError};
-use crate::sandbox::store::{audit, records};
 use crate::sandbox::store::records::Record;
+use crate::sandbox::store::{audit, records};
 use crate::settings::TEDIX_VERSION;
 
 /// Seconds between heartbeats until the registry says otherwise.
@@ -73,11 +73,25 @@ impl Pulse {
     /// The one under way was taken, or not. `jitter` is random, 0 to 255.
     fn settle(&mut self, taken: bool, jitter: u8, now: DateTime<Utc>) {
         self.under_way = false;
-        self.failures = if taken { 0 } else { self.failures.saturating_add(1) };
-        let doubled = self.interval_seconds.saturating_mul(1 << self.failures.min(10));
-        let seconds = if taken { self.interval_seconds } else { doubled.min(MAX_WAIT_SECONDS) };
+        self.failures = if taken {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        let doubled = self
+            .interval_seconds
+            .saturating_mul(1 << self.failures.min(10));
+        let seconds = if taken {
+            self.interval_seconds
+        } else {
+            doubled.min(MAX_WAIT_SECONDS)
+        };
         // Up to a quarter later after a failure, so that gateways do not return as a herd.
-        let spread = if taken { 0 } else { i64::from(seconds) * 250 * i64::from(jitter) / 255 };
+        let spread = if taken {
+            0
+        } else {
+            i64::from(seconds) * 250 * i64::from(jitter) / 255
+        };
         self.due_at = now + TimeDelta::milliseconds(i64::from(seconds) * 1_000 + spread);
         if std::mem::take(&mut self.urgent) && taken {
             self.due_at = now;
@@ -100,7 +114,9 @@ impl<D: Db> Core<D> {
     /// # Errors
     /// When the database fails.
     pub fn begin_beat(&mut self, now: DateTime<Utc>) -> Result<Option<Beat>, StorageError> {
-        let Some(membership) = &self.membership else { return Ok(None) };
+        let Some(membership) = &self.membership else {
+            return Ok(None);
+        };
         if self.pulse.under_way || self.pulse.due_at > now {
             return Ok(None);
         }
@@ -150,7 +166,9 @@ impl<D: Db> Core<D> {
             self.pulse.set_interval(ack.interval_seconds);
         }
         self.pulse.settle(outcome.is_ok(), jitter, now);
-        let Some(membership) = &mut self.membership else { return Ok(()) };
+        let Some(membership) = &mut self.membership else {
+            return Ok(());
+        };
         match outcome {
             Ok(_) => {
                 membership.last_accepted_at = Some(now);

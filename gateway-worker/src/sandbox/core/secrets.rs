@@ -55,7 +55,10 @@ impl<D: Db> Core<D> {
         };
         records::save(&self.db, Record::RunSecrets, &secrets)?;
         self.secrets = Some(secrets);
-        Ok(RunCredentials { init: Secret::new(init), model: Secret::new(model) })
+        Ok(RunCredentials {
+            init: Secret::new(init),
+            model: Secret::new(model),
+        })
     }
 
     pub(super) fn revoke_credentials(&mut self) -> Result<(), StorageError> {
@@ -70,15 +73,25 @@ impl<D: Db> Core<D> {
     }
 
     pub(super) fn is_init(&self, credential: &str) -> bool {
-        matches_hash(credential, self.secrets.as_ref().and_then(|s| s.init_hash.as_deref()))
+        matches_hash(
+            credential,
+            self.secrets.as_ref().and_then(|s| s.init_hash.as_deref()),
+        )
     }
 
     pub(super) fn is_model_key(&self, key: &str) -> bool {
-        matches_hash(key, self.secrets.as_ref().and_then(|s| s.model_hash.as_deref()))
+        matches_hash(
+            key,
+            self.secrets.as_ref().and_then(|s| s.model_hash.as_deref()),
+        )
     }
 
     /// Writes down, once in a while, that a wrong credential was shown.
-    pub(super) fn note_refusal(&mut self, host: &str, now: DateTime<Utc>) -> Result<(), StorageError> {
+    pub(super) fn note_refusal(
+        &mut self,
+        host: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StorageError> {
         let quiet = TimeDelta::seconds(REFUSAL_NOTE_SECONDS);
         if self.refusal_noted_at.is_some_and(|at| now - at < quiet) {
             return Ok(());

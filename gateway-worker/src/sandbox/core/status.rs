@@ -17,10 +17,17 @@ impl<D: Db> Core<D> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn status(&self, principal: &Principal, now: DateTime<Utc>) -> Result<GatewayStatus, StorageError> {
+    pub fn status(
+        &self,
+        principal: &Principal,
+        now: DateTime<Utc>,
+    ) -> Result<GatewayStatus, StorageError> {
         Ok(GatewayStatus {
             name: self.settings.name.clone(),
-            gateway_id: self.membership.as_ref().map(|membership| membership.gateway_id.clone()),
+            gateway_id: self
+                .membership
+                .as_ref()
+                .map(|membership| membership.gateway_id.clone()),
             tedix_version: TEDIX_VERSION.to_owned(),
             openclaw_version: self.tracking.openclaw_version.clone(),
             sandbox: self.state.status(),
@@ -28,14 +35,18 @@ impl<D: Db> Core<D> {
             budget: self.budget_status(now)?,
             models: self.settings.model_infos(),
             pointers: Pointers::default(),
-            viewer: Viewer { subject: principal.subject.clone(), role: principal.role },
+            viewer: Viewer {
+                subject: principal.subject.clone(),
+                role: principal.role,
+            },
         })
     }
 
     /// How far the newest policy has come.
     #[must_use]
     pub fn policy_status(&self) -> PolicyStatus {
-        self.tracking.status(&self.desired, self.state.expects_container())
+        self.tracking
+            .status(&self.desired, self.state.expects_container())
     }
 
     pub(super) fn apply_state(&self) -> ApplyState {

@@ -35,7 +35,9 @@ impl Db for MemoryDb {
         });
         let rows = statement
             .query_map(rusqlite::params_from_iter(values), |row| {
-                (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column)).collect()
+                (0..columns)
+                    .map(|column| row.get::<_, rusqlite::types::Value>(column))
+                    .collect()
             })
             .map_err(fail)?;
         rows.map(|row: Result<Vec<_>, _>| {
@@ -67,14 +69,22 @@ fn reopen(core: Core<MemoryDb>) -> Core<MemoryDb> {
 /// A core whose container has been launched; returns the credentials too.
 fn launched() -> (Core<MemoryDb>, RunCredentials) {
     let mut core = core();
-    core.happen(Input::Start, "ada@example.com", t0()).expect("starts");
-    assert!(core.take_tasks().contains(&Task::Container(Effect::Launch { run: 1 })));
-    let credentials = core.issue_credentials(1, ([1; 32], [2; 32])).expect("issued");
+    core.happen(Input::Start, "ada@example.com", t0())
+        .expect("starts");
+    assert!(
+        core.take_tasks()
+            .contains(&Task::Container(Effect::Launch { run: 1 }))
+    );
+    let credentials = core
+        .issue_credentials(1, ([1; 32], [2; 32]))
+        .expect("issued");
     (core, credentials)
 }
 
 fn fetch(core: &mut Core<MemoryDb>, credentials: &RunCredentials) -> ConfigBundle {
-    let reply = core.init_config(credentials.init.expose(), t0()).expect("config");
+    let reply = core
+        .init_config(credentials.init.expose(), t0())
+        .expect("config");
     serde_json::from_value(reply.body).expect("bundle")
 }
 
@@ -87,12 +97,17 @@ fn observe(core: &mut Core<MemoryDb>, credentials: &RunCredentials, bundle: &Con
         openclaw_version: "2026.9.6".to_owned(),
         config: json!({"tools": {}}),
     };
-    core.init_report(credentials.init.expose(), report, t0()).expect("taken");
+    core.init_report(credentials.init.expose(), report, t0())
+        .expect("taken");
 }
 
 fn actions(core: &Core<MemoryDb>) -> Vec<String> {
     let page = audit::page(&core.db, None).expect("audit");
-    page.items.into_iter().rev().map(|entry| format!("{} {}", entry.actor, entry.action)).collect()
+    page.items
+        .into_iter()
+        .rev()
+        .map(|entry| format!("{} {}", entry.actor, entry.action))
+        .collect()
 }
 
 fn deny_exec(core: &Core<MemoryDb>) -> Policy {
@@ -114,12 +129,19 @@ fn call<'a>(key: &'a str, model: &'a str, input: u64, output: u64) -> ModelCall<
 fn limit(core: &mut Core<MemoryDb>, tokens: u64) {
     let mut document = core.newest.document.clone();
     document.budgets.tokens_per_day = Some(tokens);
-    core.save_policy(document, "ada@example.com", None, t0()).expect("saved");
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
 }
 
 fn used(input_tokens: u64, output_tokens: u64) -> Option<Reading> {
-    let usage = Usage { input_tokens, output_tokens };
-    Some(Reading { usage, source: Source::Reported })
+    let usage = Usage {
+        input_tokens,
+        output_tokens,
+    };
+    Some(Reading {
+        usage,
+        source: Source::Reported,
+    })
 }
 
 fn is_admitted(admission: &Admission) -> bool {
@@ -135,7 +157,11 @@ fn a_new_gateway_has_a_first_policy_and_nothing_runs() {
     assert_eq!(actions(&core), ["gateway policy.saved"]);
     let reopened = reopen(core);
     assert_eq!(reopened.newest.version, 1);
-    assert_eq!(actions(&reopened).len(), 1, "opening again saves nothing again");
+    assert_eq!(
+        actions(&reopened).len(),
+        1,
+        "opening again saves nothing again"
+    );
 }
 
 #[test]
@@ -150,13 +176,21 @@ fn a_policy_goes_from_pending_to_applied() {
     core.take_tasks();
 
     let document = deny_exec(&core);
-    core.save_policy(document, "ada@example.com", Some("no commands"), t0()).expect("saved");
+    core.save_policy(document, "ada@example.com", Some("no commands"), t0())
+        .expect("saved");
     assert_eq!(core.apply_state(), ApplyState::Pending);
-    assert_eq!(core.take_tasks(), [Task::Reload, Task::Container(Effect::Announce)]);
+    assert_eq!(
+        core.take_tasks(),
+        [Task::Reload, Task::Container(Effect::Announce)]
+    );
     let second = fetch(&mut core, &credentials);
     assert_ne!(first.config_hash, second.config_hash);
     observe(&mut core, &credentials, &first);
-    assert_eq!(core.apply_state(), ApplyState::Applying, "the old one is still in force");
+    assert_eq!(
+        core.apply_state(),
+        ApplyState::Applying,
+        "the old one is still in force"
+    );
     observe(&mut core, &credentials, &second);
     let status = core.policy_status();
     assert_eq!(status.state, ApplyState::Applied);
@@ -170,41 +204,70 @@ fn a_refused_policy_says_why_and_the_old_one_stays_in_force() {
     let first = fetch(&mut core, &credentials);
     observe(&mut core, &credentials, &first);
     let document = deny_exec(&core);
-    core.save_policy(document, "ada@example.com", None, t0()).expect("saved");
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
     let second = fetch(&mut core, &credentials);
-    let issue = ConfigIssue { path: "tools".to_owned(), message: "no".to_owned() };
+    let issue = ConfigIssue {
+        path: "tools".to_owned(),
+        message: "no".to_owned(),
+    };
     let report = Report::Rejected {
         policy_version: 2,
         config_hash: second.config_hash,
         issues: vec![issue],
     };
     for _ in 0..3 {
-        core.init_report(credentials.init.expose(), report.clone(), t0()).expect("taken");
+        core.init_report(credentials.init.expose(), report.clone(), t0())
+            .expect("taken");
     }
     let status = core.policy_status();
     assert_eq!(status.state, ApplyState::Failed);
-    assert_eq!(status.detail.as_deref(), Some("OpenClaw refused it: tools: no"));
+    assert_eq!(
+        status.detail.as_deref(),
+        Some("OpenClaw refused it: tools: no")
+    );
     assert_eq!(status.effective_version, Some(1));
-    let rejections = actions(&core).iter().filter(|a| a.ends_with("policy.rejected")).count();
+    let rejections = actions(&core)
+        .iter()
+        .filter(|a| a.ends_with("policy.rejected"))
+        .count();
     assert_eq!(rejections, 1, "the same refusal is written down once");
 }
 
 #[test]
 fn steps_lead_to_ready_and_an_exit_takes_it_away() {
     let (mut core, credentials) = launched();
-    for step in [StartStep::Configuring, StartStep::Openclaw, StartStep::Confirming] {
-        core.init_report(credentials.init.expose(), Report::Step { step }, t0()).expect("taken");
+    for step in [
+        StartStep::Configuring,
+        StartStep::Openclaw,
+        StartStep::Confirming,
+    ] {
+        core.init_report(credentials.init.expose(), Report::Step { step }, t0())
+            .expect("taken");
         assert_eq!(core.state.status().step, Some(step));
     }
     let bundle = fetch(&mut core, &credentials);
     observe(&mut core, &credentials, &bundle);
     assert!(core.state.is_ready());
-    let exit = Report::OpenclawExited { code: 137, log_tail: "a\nb".to_owned(), restart_in_ms: 1000 };
-    core.init_report(credentials.init.expose(), exit, t0()).expect("taken");
+    let exit = Report::OpenclawExited {
+        code: 137,
+        log_tail: "a\nb".to_owned(),
+        restart_in_ms: 1000,
+    };
+    core.init_report(credentials.init.expose(), exit, t0())
+        .expect("taken");
     assert!(!core.state.is_ready());
-    assert_eq!(core.apply_state(), ApplyState::Applying, "nothing is in force while it is away");
+    assert_eq!(
+        core.apply_state(),
+        ApplyState::Applying,
+        "nothing is in force while it is away"
+    );
     let page = audit::page(&core.db, None).expect("audit");
-    assert!(page.items[0].detail.ends_with("1000 ms: a b"), "{:?}", page.items[0]);
+    assert!(
+        page.items[0].detail.ends_with("1000 ms: a b"),
+        "{:?}",
+        page.items[0]
+    );
 }
 
 #[test]
@@ -214,18 +277,40 @@ fn only_the_running_container_s_credentials_count() {
     for wrong in ["", "tin_", old.model.expose(), "' or 1=1 --"] {
         assert_eq!(refused(core.init_config(wrong, t0())), 401, "{wrong}");
     }
-    core.happen(Input::Restart, "ada@example.com", t0()).expect("restarts");
-    let exited = Input::Exited { run: 1, code: Some(0), reason: "ended".to_owned() };
+    core.happen(Input::Restart, "ada@example.com", t0())
+        .expect("restarts");
+    let exited = Input::Exited {
+        run: 1,
+        code: Some(0),
+        reason: "ended".to_owned(),
+    };
     core.happen(exited, GATEWAY, t0()).expect("exits");
-    let new = core.issue_credentials(2, ([3; 32], [4; 32])).expect("issued");
+    let new = core
+        .issue_credentials(2, ([3; 32], [4; 32]))
+        .expect("issued");
     assert_eq!(refused(core.init_config(old.init.expose(), t0())), 401);
     assert!(core.init_config(new.init.expose(), t0()).is_ok());
-    core.happen(Input::Destroy, "ada@example.com", t0()).expect("ends");
-    let exited = Input::Exited { run: 2, code: Some(0), reason: "ended".to_owned() };
+    core.happen(Input::Destroy, "ada@example.com", t0())
+        .expect("ends");
+    let exited = Input::Exited {
+        run: 2,
+        code: Some(0),
+        reason: "ended".to_owned(),
+    };
     core.happen(exited, GATEWAY, t0()).expect("exits");
-    assert_eq!(refused(core.init_config(new.init.expose(), t0())), 401, "nothing runs any more");
-    let noted = actions(&core).iter().filter(|a| a.ends_with("credential.refused")).count();
-    assert_eq!(noted, 1, "a flood of wrong credentials does not fill the audit");
+    assert_eq!(
+        refused(core.init_config(new.init.expose(), t0())),
+        401,
+        "nothing runs any more"
+    );
+    let noted = actions(&core)
+        .iter()
+        .filter(|a| a.ends_with("credential.refused"))
+        .count();
+    assert_eq!(
+        noted, 1,
+        "a flood of wrong credentials does not fill the audit"
+    );
 }
 
 #[test]
@@ -235,7 +320,10 @@ fn a_running_container_survives_a_restart_of_the_durable_object() {
     observe(&mut core, &credentials, &bundle);
     let mut core = reopen(core);
     core.awake(true, t0()).expect("awake");
-    assert_eq!(core.take_tasks(), [Task::Container(Effect::Adopt { run: 1 })]);
+    assert_eq!(
+        core.take_tasks(),
+        [Task::Container(Effect::Adopt { run: 1 })]
+    );
     assert!(core.state.is_ready());
     assert_eq!(core.apply_state(), ApplyState::Applied);
     assert!(core.init_config(credentials.init.expose(), t0()).is_ok());
@@ -244,9 +332,14 @@ fn a_running_container_survives_a_restart_of_the_durable_object() {
 #[test]
 fn secrets_are_stored_as_hashes() {
     let (core, credentials) = launched();
-    let rows = core.db.run("SELECT json FROM records", &[]).expect("records");
+    let rows = core
+        .db
+        .run("SELECT json FROM records", &[])
+        .expect("records");
     let text = format!("{rows:?} {:?}", core.secrets);
-    assert!(!text.contains(credentials.init.expose()) && !text.contains(credentials.model.expose()));
+    assert!(
+        !text.contains(credentials.init.expose()) && !text.contains(credentials.model.expose())
+    );
 }
 
 #[test]
@@ -254,14 +347,21 @@ fn a_call_is_checked_reserved_and_settled() {
     let (mut core, credentials) = launched();
     limit(&mut core, 1_000);
     let key = credentials.model.expose();
-    let wrong = core.admit(&call("tmk_x", "m1", 1, 1), "a".into(), t0()).expect("answered");
+    let wrong = core
+        .admit(&call("tmk_x", "m1", 1, 1), "a".into(), t0())
+        .expect("answered");
     assert_eq!(wrong, Admission::WrongKey);
-    let unknown = core.admit(&call(key, "m2", 1, 1), "a".into(), t0()).expect("answered");
+    let unknown = core
+        .admit(&call(key, "m2", 1, 1), "a".into(), t0())
+        .expect("answered");
     assert_eq!(unknown, Admission::UnknownModel);
-    let first = core.admit(&call(key, "m1", 400, 500), "a".into(), t0()).expect("answered");
+    let first = core
+        .admit(&call(key, "m1", 400, 500), "a".into(), t0())
+        .expect("answered");
     assert!(is_admitted(&first));
     core.settle("a", used(400, 10)).expect("settled");
-    core.settle("a", used(400, 10)).expect("settling twice counts once");
+    core.settle("a", used(400, 10))
+        .expect("settling twice counts once");
     assert_eq!(core.budget_status(t0()).expect("budget").tokens_used, 410);
     let page = usage::page(&core.db, None).expect("usage");
     assert_eq!((page.items[0].calls, page.items[0].input_tokens), (1, 400));
@@ -275,20 +375,41 @@ fn calls_that_arrive_together_cannot_pass_the_limit_together() {
     let mut admitted = Vec::new();
     for index in 0..400 {
         let id = format!("c{index}");
-        if is_admitted(&core.admit(&call(key, "m1", 50, 50), id.clone(), t0()).expect("answered")) {
+        if is_admitted(
+            &core
+                .admit(&call(key, "m1", 50, 50), id.clone(), t0())
+                .expect("answered"),
+        ) {
             admitted.push(id);
         }
     }
-    assert_eq!(admitted.len(), 100, "a budget worth 100 calls lets 100 through");
+    assert_eq!(
+        admitted.len(),
+        100,
+        "a budget worth 100 calls lets 100 through"
+    );
     for id in &admitted {
         core.settle(id, used(50, 50)).expect("settled");
     }
-    let refusal = core.admit(&call(key, "m1", 1, 1), "z".into(), t0()).expect("answered");
-    let Admission::Refused { message, retry_after_seconds } = refusal else { panic!("admitted") };
+    let refusal = core
+        .admit(&call(key, "m1", 1, 1), "z".into(), t0())
+        .expect("answered");
+    let Admission::Refused {
+        message,
+        retry_after_seconds,
+    } = refusal
+    else {
+        panic!("admitted")
+    };
     assert!(message.starts_with("Daily budget exhausted"), "{message}");
     assert_eq!(retry_after_seconds, 14 * 3600);
     let lower = message.to_lowercase();
-    assert!(!["rpm", "tpm", "per minute"].iter().any(|word| lower.contains(word)), "{message}");
+    assert!(
+        !["rpm", "tpm", "per minute"]
+            .iter()
+            .any(|word| lower.contains(word)),
+        "{message}"
+    );
 }
 
 #[test]
@@ -296,7 +417,8 @@ fn a_call_that_never_settles_is_charged_in_full_and_frees_its_reservation() {
     let (mut core, credentials) = launched();
     limit(&mut core, 100);
     let key = credentials.model.expose();
-    core.admit(&call(key, "m1", 60, 50), "lost".into(), t0()).expect("answered");
+    core.admit(&call(key, "m1", 60, 50), "lost".into(), t0())
+        .expect("answered");
     let later = t0() + TimeDelta::minutes(31);
     core.tick(later).expect("ticks");
     assert_eq!(core.budget_status(later).expect("budget").tokens_used, 110);
@@ -311,12 +433,24 @@ fn a_new_day_starts_at_nothing_and_a_late_settlement_counts_for_its_own_day() {
     let key = credentials.model.expose();
     let evening = "2026-11-22T23:59:59Z".parse().expect("a time");
     let morning = "2026-11-23T00:00:00Z".parse().expect("a time");
-    core.admit(&call(key, "m1", 50, 50), "a".into(), evening).expect("answered");
-    assert!(!is_admitted(&core.admit(&call(key, "m1", 1, 1), "b".into(), evening).expect("answered")));
-    assert!(is_admitted(&core.admit(&call(key, "m1", 1, 1), "b".into(), morning).expect("answered")));
+    core.admit(&call(key, "m1", 50, 50), "a".into(), evening)
+        .expect("answered");
+    assert!(!is_admitted(
+        &core
+            .admit(&call(key, "m1", 1, 1), "b".into(), evening)
+            .expect("answered")
+    ));
+    assert!(is_admitted(
+        &core
+            .admit(&call(key, "m1", 1, 1), "b".into(), morning)
+            .expect("answered")
+    ));
     core.settle("a", used(50, 50)).expect("settled");
     assert_eq!(core.budget_status(morning).expect("budget").tokens_used, 0);
-    assert_eq!(core.budget_status(evening).expect("budget").tokens_used, 100);
+    assert_eq!(
+        core.budget_status(evening).expect("budget").tokens_used,
+        100
+    );
 }
 
 fn enrolled() -> Value {
@@ -333,7 +467,10 @@ fn join(core: &mut Core<MemoryDb>, answer: Result<Answer, String>) -> Result<(),
     }));
     let joining = core.begin_join(&join.expect("body"))?;
     assert_eq!(joining.url, "https://registry.example.com/api/v1/enroll");
-    let ada = Principal { subject: "ada@example.com".to_owned(), role: domain::access::Role::Admin };
+    let ada = Principal {
+        subject: "ada@example.com".to_owned(),
+        role: domain::access::Role::Admin,
+    };
     core.finish_join(&joining, answer, &ada, t0()).map(drop)
 }
 
@@ -350,10 +487,20 @@ fn joining_a_registry_starts_the_heartbeat() {
     let shown = serde_json::to_string(&core.enrolment().expect("enrolment")).expect("json");
     assert!(!shown.contains("tgc_secret"));
     let beat = core.begin_beat(t0()).expect("beat").expect("due");
-    assert!(beat.url.ends_with("/api/v1/gateways/gw_01jd0000000000000000000000/heartbeat"));
-    assert_eq!((&beat.body["sequence"], &beat.body["boot_id"]), (&json!(1), &json!("boot")));
-    assert!(core.begin_beat(t0()).expect("beat").is_none(), "one at a time");
-    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0()).expect("done");
+    assert!(
+        beat.url
+            .ends_with("/api/v1/gateways/gw_01jd0000000000000000000000/heartbeat")
+    );
+    assert_eq!(
+        (&beat.body["sequence"], &beat.body["boot_id"]),
+        (&json!(1), &json!("boot"))
+    );
+    assert!(
+        core.begin_beat(t0()).expect("beat").is_none(),
+        "one at a time"
+    );
+    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0())
+        .expect("done");
     assert_eq!(core.next_alarm(), Some(t0() + TimeDelta::seconds(20)));
     assert!(core.enrolment().expect("enrolment").last_error.is_none());
 }
@@ -366,17 +513,26 @@ fn a_registry_that_is_down_is_tried_less_and_less() {
     let mut waits = Vec::new();
     for _ in 0..8 {
         core.begin_beat(now).expect("beat").expect("due");
-        core.beat_done(Err("no answer".to_owned()), 0, now).expect("done");
+        core.beat_done(Err("no answer".to_owned()), 0, now)
+            .expect("done");
         core.hurry(now);
         let due = core.next_alarm().expect("due");
         waits.push((due - now).num_seconds());
         now = due;
     }
     assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600, 600]);
-    assert_eq!(core.enrolment().expect("enrolment").last_error.as_deref(), Some("no answer"));
+    assert_eq!(
+        core.enrolment().expect("enrolment").last_error.as_deref(),
+        Some("no answer")
+    );
     core.begin_beat(now).expect("beat").expect("due");
-    core.beat_done(Err("no answer".to_owned()), 255, now).expect("done");
-    assert_eq!((core.next_alarm().expect("due") - now).num_seconds(), 750, "spread out");
+    core.beat_done(Err("no answer".to_owned()), 255, now)
+        .expect("done");
+    assert_eq!(
+        (core.next_alarm().expect("due") - now).num_seconds(),
+        750,
+        "spread out"
+    );
 }
 
 #[test]
@@ -385,7 +541,8 @@ fn what_happens_during_a_heartbeat_is_told_right_after_it() {
     join(&mut core, answer(201, enrolled())).expect("joins");
     core.begin_beat(t0()).expect("beat").expect("due");
     core.hurry(t0());
-    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0()).expect("done");
+    core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0())
+        .expect("done");
     assert!(core.begin_beat(t0()).expect("beat").is_some());
 }
 
@@ -394,13 +551,26 @@ fn a_registry_s_refusal_is_told_in_its_words() {
     let mut core = core();
     let gone = serde_json::to_value(Problem::gone("The join token was used.")).expect("json");
     let problem = join(&mut core, answer(410, gone)).expect_err("refused");
-    assert_eq!((problem.status, problem.detail.as_str()), (409, "The registry refused: The join token was used."));
-    for odd in [answer(200, json!({})), answer(200, Value::Null), answer(500, Value::Null), Err("reset".into())] {
+    assert_eq!(
+        (problem.status, problem.detail.as_str()),
+        (409, "The registry refused: The join token was used.")
+    );
+    for odd in [
+        answer(200, json!({})),
+        answer(200, Value::Null),
+        answer(500, Value::Null),
+        Err("reset".into()),
+    ] {
         assert_eq!(join(&mut core, odd).expect_err("refused").status, 502);
     }
     let mut no_keys = enrolled();
     no_keys["jwks"]["keys"] = json!([]);
-    assert_eq!(join(&mut core, answer(201, no_keys)).expect_err("refused").status, 502);
+    assert_eq!(
+        join(&mut core, answer(201, no_keys))
+            .expect_err("refused")
+            .status,
+        502
+    );
     assert!(core.enrolment().is_err());
 }
 
@@ -415,17 +585,34 @@ fn a_registry_s_token_names_a_person_of_the_policy() {
     let id = "gw_01jd0000000000000000000000";
     let now = t0().timestamp();
     let status = |core: &Core<MemoryDb>, caller: &Caller| {
-        core.principal(caller, t0()).map(|who| who.subject).map_err(|problem| problem.status)
+        core.principal(caller, t0())
+            .map(|who| who.subject)
+            .map_err(|problem| problem.status)
     };
-    assert_eq!(status(&core, &mint("ada@example.com", id, now)), Err(401), "not enrolled");
+    assert_eq!(
+        status(&core, &mint("ada@example.com", id, now)),
+        Err(401),
+        "not enrolled"
+    );
     let mut body = enrolled();
     body["jwks"]["keys"] = json!([key.public()]);
     join(&mut core, answer(201, body)).expect("joins");
-    assert_eq!(status(&core, &mint("Ada@example.com", id, now)), Ok("ada@example.com".to_owned()));
+    assert_eq!(
+        status(&core, &mint("Ada@example.com", id, now)),
+        Ok("ada@example.com".to_owned())
+    );
     assert_eq!(status(&core, &mint("eve@example.com", id, now)), Err(403));
-    assert_eq!(status(&core, &mint("ada@example.com", "gw_other", now)), Err(401));
-    assert_eq!(status(&core, &mint("ada@example.com", id, now - 3600)), Err(401));
-    let service = Caller::Service { name: "ci".to_owned() };
+    assert_eq!(
+        status(&core, &mint("ada@example.com", "gw_other", now)),
+        Err(401)
+    );
+    assert_eq!(
+        status(&core, &mint("ada@example.com", id, now - 3600)),
+        Err(401)
+    );
+    let service = Caller::Service {
+        name: "ci".to_owned(),
+    };
     assert_eq!(status(&core, &service), Err(403));
 }
 
@@ -471,11 +658,26 @@ fn a_gateway_from_before_the_audit_chain_begins_one_that_holds_its_old_entries()
     db.0.execute_batch(text).expect("entries");
     let core = Core::open(db, settings(), "boot".to_owned(), t0()).expect("opens");
     let entries = audit::page(&core.db, None).expect("audit").items;
-    let actions: Vec<&str> = entries.iter().rev().map(|entry| entry.action.as_str()).collect();
-    assert_eq!(actions, ["policy.saved", "sandbox.start_asked", "audit.chain_started", "policy.saved"]);
+    let actions: Vec<&str> = entries
+        .iter()
+        .rev()
+        .map(|entry| entry.action.as_str())
+        .collect();
+    assert_eq!(
+        actions,
+        [
+            "policy.saved",
+            "sandbox.start_asked",
+            "audit.chain_started",
+            "policy.saved"
+        ]
+    );
     let verdict = audit::verify(&core.db, None).expect("verdict");
     assert!(verdict.intact && verdict.before_chain == 2, "{verdict:?}");
-    core.db.0.execute_batch("UPDATE audit SET detail = 'x' WHERE seq = 1").expect("altered");
+    core.db
+        .0
+        .execute_batch("UPDATE audit SET detail = 'x' WHERE seq = 1")
+        .expect("altered");
     assert!(!audit::verify(&core.db, None).expect("verdict").intact);
 }
 
@@ -487,10 +689,16 @@ fn an_entry_says_where_it_came_from_and_what_the_gateway_does_itself_does_not() 
         address: Some("203.0.113.9".to_owned()),
         agent: Some("curl".to_owned()),
     };
-    core.asked_from(Some(origin.clone()), |core| core.happen(Input::Start, "ada@example.com", t0()))
-        .expect("starts");
-    core.note(GATEWAY, "usage.estimated", "", t0()).expect("noted");
+    core.asked_from(Some(origin.clone()), |core| {
+        core.happen(Input::Start, "ada@example.com", t0())
+    })
+    .expect("starts");
+    core.note(GATEWAY, "usage.estimated", "", t0())
+        .expect("noted");
     let entries = audit::page(&core.db, None).expect("audit").items;
-    assert_eq!(entries[0].origin.as_ref().map(|o| o.door), Some(domain::audit::Door::Gateway));
+    assert_eq!(
+        entries[0].origin.as_ref().map(|o| o.door),
+        Some(domain::audit::Door::Gateway)
+    );
     assert_eq!(entries[1].origin.as_ref(), Some(&origin));
 }

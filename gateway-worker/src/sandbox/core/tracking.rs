@@ -63,7 +63,10 @@ impl Tracking {
             version: desired.policy_version,
             desired_hash: desired.config_hash.clone(),
             acknowledged_hash: self.acknowledged.clone(),
-            effective_hash: self.confirmed.as_ref().map(|confirmed| confirmed.hash.clone()),
+            effective_hash: self
+                .confirmed
+                .as_ref()
+                .map(|confirmed| confirmed.hash.clone()),
             effective_version: self.confirmed.as_ref().map(|confirmed| confirmed.version),
             state,
             detail,
@@ -74,21 +77,32 @@ impl Tracking {
     fn progress(&self, desired: &str, running: bool) -> (ApplyState, Option<String>) {
         let say = |text: &str| Some(text.to_owned());
         if !running {
-            return (ApplyState::Pending, say("It takes effect when the container starts."));
+            return (
+                ApplyState::Pending,
+                say("It takes effect when the container starts."),
+            );
         }
         if let Some(rejected) = self.rejected.as_ref().filter(|r| r.hash == desired) {
             return (ApplyState::Failed, Some(rejected.words()));
         }
         match self.observed.as_ref().filter(|seen| seen.hash == desired) {
             Some(seen) if seen.valid && seen.applied => (ApplyState::Applied, None),
-            Some(seen) if seen.valid => {
-                (ApplyState::Applying, say("OpenClaw has read it and is still applying it."))
-            }
-            Some(_) => (ApplyState::Failed, say("OpenClaw reports its configuration as not valid.")),
-            None if self.acknowledged.as_deref() == Some(desired) => {
-                (ApplyState::Applying, say("Fetched; OpenClaw has not confirmed it yet."))
-            }
-            None => (ApplyState::Pending, say("The container has not fetched it yet.")),
+            Some(seen) if seen.valid => (
+                ApplyState::Applying,
+                say("OpenClaw has read it and is still applying it."),
+            ),
+            Some(_) => (
+                ApplyState::Failed,
+                say("OpenClaw reports its configuration as not valid."),
+            ),
+            None if self.acknowledged.as_deref() == Some(desired) => (
+                ApplyState::Applying,
+                say("Fetched; OpenClaw has not confirmed it yet."),
+            ),
+            None => (
+                ApplyState::Pending,
+                say("The container has not fetched it yet."),
+            ),
         }
     }
 

@@ -102,12 +102,21 @@ pub enum Denied {
 /// # Errors
 /// When the state does not allow it.
 pub fn decide(state: &State, input: Input, now: DateTime<Utc>) -> Result<Decision, Denied> {
-    let mut next = Next { state: state.clone(), effects: Vec::new(), events: Vec::new(), now };
+    let mut next = Next {
+        state: state.clone(),
+        effects: Vec::new(),
+        events: Vec::new(),
+        now,
+    };
     next.take(input)?;
     if next.state.phase.name() != state.phase.name() {
         next.effects.push(Effect::Announce);
     }
-    Ok(Decision { state: next.state, effects: next.effects, events: next.events })
+    Ok(Decision {
+        state: next.state,
+        effects: next.effects,
+        events: next.events,
+    })
 }
 
 struct Next {
@@ -123,19 +132,28 @@ impl Next {
             (Input::Wake, Phase::Failed) => return Err(Denied::Failed(self.state.failures)),
             (Input::Wake, Phase::Stopped) => self.launch(),
 
-            (Input::Start | Input::Restart, Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed) => {
+            (
+                Input::Start | Input::Restart,
+                Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed,
+            ) => {
                 self.state.failures = 0;
                 self.launch();
             }
             (Input::Start | Input::Restart, Phase::Stopping { kill_at, .. }) => {
-                self.enter(Phase::Stopping { then: After::Start, kill_at });
+                self.enter(Phase::Stopping {
+                    then: After::Start,
+                    kill_at,
+                });
             }
             (Input::Restart, Phase::Starting { .. } | Phase::Ready) => self.stop(After::Start),
 
             (Input::Stop, Phase::Starting { .. } | Phase::Ready) => self.stop(After::Stay),
             (Input::Stop | Input::Destroy, Phase::BackingOff { .. } | Phase::Failed) => self.rest(),
             (Input::Stop, Phase::Stopping { kill_at, .. }) => {
-                self.enter(Phase::Stopping { then: After::Stay, kill_at });
+                self.enter(Phase::Stopping {
+                    then: After::Stay,
+                    kill_at,
+                });
             }
             (Input::Destroy, Phase::Starting { .. } | Phase::Ready | Phase::Stopping { .. }) => {
                 self.kill(After::Stay);
@@ -157,8 +175,13 @@ impl Next {
                 self.exited(phase, code, reason);
             }
 
-            (Input::Awake { running: true }, Phase::Starting { .. } | Phase::Ready | Phase::Stopping { .. }) => {
-                self.effects.push(Effect::Adopt { run: self.state.run });
+            (
+                Input::Awake { running: true },
+                Phase::Starting { .. } | Phase::Ready | Phase::Stopping { .. },
+            ) => {
+                self.effects.push(Effect::Adopt {
+                    run: self.state.run,
+                });
                 self.tick();
             }
             (Input::Awake { running: true }, Phase::Stopped | Phase::Failed) => {
@@ -166,7 +189,11 @@ impl Next {
             }
             (Input::Awake { running: true }, Phase::BackingOff { .. }) => self.stray(After::Start),
             (Input::Awake { running: false }, phase) => {
-                self.exited(phase, None, "it was gone when the gateway woke up".to_owned());
+                self.exited(
+                    phase,
+                    None,
+                    "it was gone when the gateway woke up".to_owned(),
+                );
                 self.tick();
             }
             (Input::Tick, _) => self.tick(),
@@ -210,25 +237,38 @@ impl Next {
         self.state.run = self.state.run.saturating_add(1);
         self.state.ready_since = None;
         let give_up_at = self.after(START_LIMIT_MS);
-        self.enter(Phase::Starting { step: StartStep::Container, give_up_at });
-        self.effects.push(Effect::Launch { run: self.state.run });
+        self.enter(Phase::Starting {
+            step: StartStep::Container,
+            give_up_at,
+        });
+        self.effects.push(Effect::Launch {
+            run: self.state.run,
+        });
         self.note("sandbox.started", format!("start {}", self.state.run));
     }
 
     fn stop(&mut self, then: After) {
-        self.enter(Phase::Stopping { then, kill_at: self.after(STOP_GRACE_MS) });
+        self.enter(Phase::Stopping {
+            then,
+            kill_at: self.after(STOP_GRACE_MS),
+        });
         self.effects.push(Effect::Terminate);
     }
 
     fn kill(&mut self, then: After) {
-        self.enter(Phase::Stopping { then, kill_at: self.after(STOP_GRACE_MS) });
+        self.enter(Phase::Stopping {
+            then,
+            kill_at: self.after(STOP_GRACE_MS),
+        });
         self.effects.push(Effect::Kill);
     }
 
     /// A container runs that nobody should have started.
     fn stray(&mut self, then: After) {
         self.note("sandbox.stray", "a container was running that should not");
-        self.effects.push(Effect::Adopt { run: self.state.run });
+        self.effects.push(Effect::Adopt {
+            run: self.state.run,
+        });
         self.kill(then);
     }
 
@@ -236,7 +276,10 @@ impl Next {
         self.state.failures = 0;
         self.state.restarts = 0;
         self.enter(Phase::Stopped);
-        self.note("sandbox.stopped", "it stays stopped until somebody needs it");
+        self.note(
+            "sandbox.stopped",
+            "it stays stopped until somebody needs it",
+        );
     }
 
     fn openclaw_exited(&mut self, code: i32) {
@@ -251,7 +294,10 @@ impl Next {
             Phase::Starting { give_up_at, .. } => give_up_at,
             _ => self.after(START_LIMIT_MS),
         };
-        self.enter(Phase::Starting { step: StartStep::Openclaw, give_up_at });
+        self.enter(Phase::Starting {
+            step: StartStep::Openclaw,
+            give_up_at,
+        });
     }
 
     fn exited(&mut self, phase: Phase, code: Option<i32>, reason: String) {
@@ -261,13 +307,19 @@ impl Next {
             Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed => return,
         };
         self.note("sandbox.exited", &reason);
-        self.state.last_exit = Some(ExitInfo { at: self.now, code, reason });
+        self.state.last_exit = Some(ExitInfo {
+            at: self.now,
+            code,
+            reason,
+        });
         let healthy = self.state.ready_since.take();
         match then {
             After::Stay => self.rest(),
             After::Start => self.launch(),
             After::BackOff => {
-                if healthy.is_some_and(|since| since + TimeDelta::milliseconds(HEALTHY_MS) <= self.now) {
+                if healthy
+                    .is_some_and(|since| since + TimeDelta::milliseconds(HEALTHY_MS) <= self.now)
+                {
                     self.state.failures = 0;
                 }
                 self.state.failures = self.state.failures.saturating_add(1);
@@ -287,7 +339,10 @@ impl Next {
     }
 
     fn note(&mut self, action: &'static str, detail: impl Into<String>) {
-        self.events.push(Event { action, detail: detail.into() });
+        self.events.push(Event {
+            action,
+            detail: detail.into(),
+        });
     }
 }
 

@@ -90,7 +90,10 @@ impl State {
     /// Whether a container should be running now.
     #[must_use]
     pub fn expects_container(&self) -> bool {
-        matches!(self.phase, Phase::Starting { .. } | Phase::Ready | Phase::Stopping { .. })
+        matches!(
+            self.phase,
+            Phase::Starting { .. } | Phase::Ready | Phase::Stopping { .. }
+        )
     }
 
     /// When something is due without anybody asking.
@@ -131,7 +134,11 @@ impl State {
     /// What the public probe says about it.
     #[must_use]
     pub fn health(&self) -> Health {
-        Health { phase: self.phase.name(), ready: self.is_ready(), step: self.step() }
+        Health {
+            phase: self.phase.name(),
+            ready: self.is_ready(),
+            step: self.step(),
+        }
     }
 }
 

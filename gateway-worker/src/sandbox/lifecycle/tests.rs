@@ -17,7 +17,11 @@ struct Driver {
 
 impl Driver {
     fn new() -> Self {
-        Self { state: State::new(t0()), now: t0(), effects: Vec::new() }
+        Self {
+            state: State::new(t0()),
+            now: t0(),
+            effects: Vec::new(),
+        }
     }
     fn take(&mut self, input: Input) -> &mut Self {
         let decision = decide(&self.state, input, self.now).expect("allowed");
@@ -31,7 +35,11 @@ impl Driver {
     }
     fn exit(&mut self) -> &mut Self {
         let run = self.state.run;
-        self.take(Input::Exited { run, code: Some(1), reason: "it ended".to_owned() })
+        self.take(Input::Exited {
+            run,
+            code: Some(1),
+            reason: "it ended".to_owned(),
+        })
     }
     fn ready(&mut self) -> &mut Self {
         self.take(Input::Start).take(Input::Observed)
@@ -58,7 +66,11 @@ fn a_start_goes_through_its_steps_and_is_ready_when_openclaw_answers() {
     let mut sandbox = Driver::new();
     sandbox.take(Input::Start);
     assert_eq!(sandbox.state.status().step, Some(StartStep::Container));
-    for step in [StartStep::Configuring, StartStep::Openclaw, StartStep::Confirming] {
+    for step in [
+        StartStep::Configuring,
+        StartStep::Openclaw,
+        StartStep::Confirming,
+    ] {
         sandbox.take(Input::Step(step));
         assert_eq!(sandbox.state.status().step, Some(step));
         assert!(!sandbox.state.is_ready());
@@ -67,7 +79,10 @@ fn a_start_goes_through_its_steps_and_is_ready_when_openclaw_answers() {
     assert!(sandbox.state.is_ready());
     assert_eq!(sandbox.effects, [Effect::Announce]);
     sandbox.take(Input::Step(StartStep::Configuring));
-    assert!(sandbox.state.is_ready(), "a later apply does not take readiness away");
+    assert!(
+        sandbox.state.is_ready(),
+        "a later apply does not take readiness away"
+    );
 }
 
 #[test]
@@ -76,7 +91,10 @@ fn readiness_is_lost_with_openclaw_and_comes_back() {
     sandbox.ready().take(Input::OpenclawExited { code: 137 });
     assert_eq!(sandbox.phase(), SandboxPhase::Starting);
     assert_eq!(sandbox.state.restarts, 1);
-    assert_eq!(sandbox.state.last_exit.as_ref().and_then(|exit| exit.code), Some(137));
+    assert_eq!(
+        sandbox.state.last_exit.as_ref().and_then(|exit| exit.code),
+        Some(137)
+    );
     sandbox.take(Input::Observed);
     assert!(sandbox.state.is_ready());
     assert_eq!(sandbox.state.run, 1, "it is the same container");
@@ -97,23 +115,43 @@ fn delays_double_up_to_five_minutes_and_the_tenth_failure_is_the_last() {
     }
     assert_eq!(
         delays,
-        [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000]
+        [
+            1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000
+        ]
     );
     assert_eq!(sandbox.phase(), SandboxPhase::Failed);
     let denied = decide(&sandbox.state, Input::Wake, sandbox.now);
     assert_eq!(denied, Err(Denied::Failed(10)));
     sandbox.take(Input::Start);
-    assert_eq!((sandbox.phase(), sandbox.state.failures), (SandboxPhase::Starting, 0));
+    assert_eq!(
+        (sandbox.phase(), sandbox.state.failures),
+        (SandboxPhase::Starting, 0)
+    );
 }
 
 #[test]
 fn five_healthy_minutes_forgive_earlier_failures() {
     let mut sandbox = Driver::new();
-    sandbox.take(Input::Start).exit().pass(1_000).take(Input::Tick).exit();
+    sandbox
+        .take(Input::Start)
+        .exit()
+        .pass(1_000)
+        .take(Input::Tick)
+        .exit();
     assert_eq!(sandbox.state.failures, 2);
-    sandbox.pass(2_000).take(Input::Tick).take(Input::Observed).pass(HEALTHY_MS - 1).exit();
+    sandbox
+        .pass(2_000)
+        .take(Input::Tick)
+        .take(Input::Observed)
+        .pass(HEALTHY_MS - 1)
+        .exit();
     assert_eq!(sandbox.state.failures, 3);
-    sandbox.pass(4_000).take(Input::Tick).take(Input::Observed).pass(HEALTHY_MS).exit();
+    sandbox
+        .pass(4_000)
+        .take(Input::Tick)
+        .take(Input::Observed)
+        .pass(HEALTHY_MS)
+        .exit();
     assert_eq!(sandbox.state.failures, 1);
 }
 
@@ -122,7 +160,11 @@ fn a_stop_waits_then_kills() {
     let mut sandbox = Driver::new();
     sandbox.ready().take(Input::Stop);
     assert!(sandbox.effects.contains(&Effect::Terminate));
-    assert_eq!(sandbox.take(Input::Wake).effects, [], "a request does not undo a stop");
+    assert_eq!(
+        sandbox.take(Input::Wake).effects,
+        [],
+        "a request does not undo a stop"
+    );
     sandbox.pass(STOP_GRACE_MS).take(Input::Tick);
     assert!(sandbox.effects.contains(&Effect::Kill));
     sandbox.exit();
@@ -152,17 +194,31 @@ fn a_destroy_ends_it_at_once() {
 #[test]
 fn a_start_that_takes_too_long_counts_as_failed() {
     let mut sandbox = Driver::new();
-    sandbox.take(Input::Start).pass(START_LIMIT_MS).take(Input::Tick);
+    sandbox
+        .take(Input::Start)
+        .pass(START_LIMIT_MS)
+        .take(Input::Tick);
     assert!(sandbox.effects.contains(&Effect::Kill));
     sandbox.exit();
-    assert_eq!((sandbox.phase(), sandbox.state.failures), (SandboxPhase::BackingOff, 1));
+    assert_eq!(
+        (sandbox.phase(), sandbox.state.failures),
+        (SandboxPhase::BackingOff, 1)
+    );
 }
 
 #[test]
 fn an_exit_of_an_earlier_run_changes_nothing() {
     let mut sandbox = Driver::new();
-    sandbox.ready().take(Input::Restart).exit().take(Input::Observed);
-    let old = Input::Exited { run: 1, code: None, reason: "late".to_owned() };
+    sandbox
+        .ready()
+        .take(Input::Restart)
+        .exit()
+        .take(Input::Observed);
+    let old = Input::Exited {
+        run: 1,
+        code: None,
+        reason: "late".to_owned(),
+    };
     assert_eq!(sandbox.take(old).effects, []);
     assert!(sandbox.state.is_ready());
 }

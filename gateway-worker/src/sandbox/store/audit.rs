@@ -41,7 +41,16 @@ pub fn append<D: Db>(
     action: &str,
     detail: &str,
 ) -> Result<(), StorageError> {
-    record(db, at, &Note { actor, action, detail, ..Note::default() })
+    record(
+        db,
+        at,
+        &Note {
+            actor,
+            action,
+            detail,
+            ..Note::default()
+        },
+    )
 }
 
 /// Appends an entry. Line breaks and other control characters become spaces, so
@@ -60,7 +69,11 @@ pub fn record<D: Db>(db: &D, at: DateTime<Utc>, note: &Note<'_>) -> Result<(), S
         crate::sandbox::core::INIT => Door::Container,
         _ => Door::Public,
     };
-    let origin = note.origin.cloned().unwrap_or(Origin { door, address: None, agent: None });
+    let origin = note.origin.cloned().unwrap_or(Origin {
+        door,
+        address: None,
+        agent: None,
+    });
     let entry = AuditEntry {
         seq: 0,
         at,
@@ -99,7 +112,9 @@ pub fn start<D: Db>(db: &D, at: DateTime<Utc>) -> Result<Option<Head>, StorageEr
         let page = ascending(db, last, EXPORT_PAGE)?;
         let Some(newest) = page.last() else { break };
         last = newest.seq;
-        folded = page.iter().fold(folded, |so_far, entry| audit::fold(&so_far, entry));
+        folded = page
+            .iter()
+            .fold(folded, |so_far, entry| audit::fold(&so_far, entry));
     }
     if last == 0 {
         return Ok(None);
@@ -110,7 +125,11 @@ pub fn start<D: Db>(db: &D, at: DateTime<Utc>) -> Result<Option<Head>, StorageEr
         actor: crate::sandbox::core::GATEWAY.to_owned(),
         action: CHAIN_STARTED.to_owned(),
         detail: format!("entries 1 to {last} are from before; this one holds their hash"),
-        origin: Some(Origin { door: Door::Gateway, address: None, agent: None }),
+        origin: Some(Origin {
+            door: Door::Gateway,
+            address: None,
+            agent: None,
+        }),
         before_hash: Some(folded),
         after_hash: None,
         previous: None,
@@ -163,7 +182,9 @@ pub fn page<D: Db>(db: &D, before: Option<u64>) -> Result<Page<AuditEntry>, Stor
 /// When the database fails.
 pub fn export<D: Db>(db: &D, after: u64) -> Result<Page<AuditEntry>, StorageError> {
     let items = ascending(db, after, EXPORT_PAGE + 1)?;
-    Ok(records::page(items, EXPORT_PAGE, |entry| entry.seq.to_string()))
+    Ok(records::page(items, EXPORT_PAGE, |entry| {
+        entry.seq.to_string()
+    }))
 }
 
 /// Looks the whole chain through; `known` is a head that somebody kept elsewhere.

@@ -20,11 +20,26 @@ pub fn newest<D: Db>(db: &D) -> Result<Option<PolicyEnvelope>, StorageError> {
          FROM policies ORDER BY version DESC LIMIT 1",
         &[],
     )?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let PolicyVersion { version, hash, author, note, created_at } = line(row)?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let PolicyVersion {
+        version,
+        hash,
+        author,
+        note,
+        created_at,
+    } = line(row)?;
     let document: Policy = serde_json::from_str(&row.text(5)?)
         .map_err(|error| StorageError(format!("policy version {version}: {error}")))?;
-    Ok(Some(PolicyEnvelope { version, hash, author, note, created_at, document }))
+    Ok(Some(PolicyEnvelope {
+        version,
+        hash,
+        author,
+        note,
+        created_at,
+        document,
+    }))
 }
 
 /// Writes the version after `base`; 0 before the first.

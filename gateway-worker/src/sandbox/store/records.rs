@@ -39,8 +39,13 @@ impl Record {
 /// # Errors
 /// When the database fails or the value has another shape.
 pub fn load<D: Db, T: DeserializeOwned>(db: &D, record: Record) -> Result<Option<T>, StorageError> {
-    let rows = db.run("SELECT json FROM records WHERE name = ?", &[record.name().into()])?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    let rows = db.run(
+        "SELECT json FROM records WHERE name = ?",
+        &[record.name().into()],
+    )?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
     serde_json::from_str(&row.text(0)?)
         .map(Some)
         .map_err(|error| StorageError(format!("record {}: {error}", record.name())))
@@ -69,7 +74,8 @@ pub(super) fn before(cursor: Option<u64>) -> SqlValue {
 
 /// A stored time.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, StorageError> {
-    text.parse().map_err(|_| StorageError("a stored time cannot be read".to_owned()))
+    text.parse()
+        .map_err(|_| StorageError("a stored time cannot be read".to_owned()))
 }
 
 /// A page of `size` from a list that may hold one more.

@@ -39,14 +39,21 @@ pub fn spent<D: Db>(db: &D, now: DateTime<Utc>) -> Result<Spent, StorageError> {
         let rows = db.run(&sql, std::slice::from_ref(&day))?;
         rows.first().map_or(Ok(0), |row| row.count(0))
     };
-    Ok(Spent { used: sum("usage")?, reserved: sum("reservations")? })
+    Ok(Spent {
+        used: sum("usage")?,
+        reserved: sum("reservations")?,
+    })
 }
 
 /// Notes what a call may use at most.
 ///
 /// # Errors
 /// When the database refuses it.
-pub fn reserve<D: Db>(db: &D, call: Reservation<'_>, now: DateTime<Utc>) -> Result<(), StorageError> {
+pub fn reserve<D: Db>(
+    db: &D,
+    call: Reservation<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
     let expires = now + TimeDelta::minutes(RESERVATION_MINUTES);
     db.run(
         "INSERT INTO reservations
@@ -75,7 +82,9 @@ pub fn settle<D: Db>(db: &D, id: &str, used: Option<Usage>) -> Result<bool, Stor
         "DELETE FROM reservations WHERE id = ? RETURNING day, provider, model",
         &[id.into()],
     )?;
-    let Some(row) = rows.first() else { return Ok(false) };
+    let Some(row) = rows.first() else {
+        return Ok(false);
+    };
     if let Some(used) = used {
         charge(db, &row.text(0)?, &row.text(1)?, &row.text(2)?, used)?;
     }
@@ -93,13 +102,22 @@ pub fn charge_expired<D: Db>(db: &D, now: DateTime<Utc>) -> Result<usize, Storag
         &[now.timestamp_millis().into()],
     )?;
     for row in &rows {
-        let used = Usage { input_tokens: row.count(3)?, output_tokens: row.count(4)? };
+        let used = Usage {
+            input_tokens: row.count(3)?,
+            output_tokens: row.count(4)?,
+        };
         charge(db, &row.text(0)?, &row.text(1)?, &row.text(2)?, used)?;
     }
     Ok(rows.len())
 }
 
-fn charge<D: Db>(db: &D, day: &str, provider: &str, model: &str, used: Usage) -> Result<(), StorageError> {
+fn charge<D: Db>(
+    db: &D,
+    day: &str,
+    provider: &str,
+    model: &str,
+    used: Usage,
+) -> Result<(), StorageError> {
     db.run(
         "INSERT INTO usage (day, provider, model, calls, input_tokens, output_tokens)
          VALUES (?, ?, ?, 1, ?, ?)
@@ -130,7 +148,10 @@ pub fn page<D: Db>(db: &D, before: Option<NaiveDate>) -> Result<Page<UsageRow>, 
         &[before.as_str().into(), (PAGE_DAYS as u64 + 1).into()],
     )?;
     let Some(oldest) = days.iter().take(PAGE_DAYS).next_back() else {
-        return Ok(Page { items: Vec::new(), next: None });
+        return Ok(Page {
+            items: Vec::new(),
+            next: None,
+        });
     };
     let oldest = oldest.text(0)?;
     let rows = db.run(
