@@ -161,10 +161,11 @@ pub fn files_with(folder: &Path, text: &str) -> Vec<PathBuf> {
                     .flatten()
                     .map(|entry| entry.path()),
             );
-        } else if metadata.is_file() && metadata.len() <= MAX_FILE {
-            if fs::read(&path).is_ok_and(|bytes| contains(&bytes, text)) {
-                found.push(path);
-            }
+        } else if metadata.is_file()
+            && metadata.len() <= MAX_FILE
+            && fs::read(&path).is_ok_and(|bytes| contains(&bytes, text))
+        {
+            found.push(path);
         }
     }
     found
