@@ -10,6 +10,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use domain::secret::Secret;
 use domain::wire::init::{ConfigIssue, MODEL_KEY_ENV};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use crate::log;
 use crate::openclaw::Issue;
 use crate::privileges::Separation;
 use crate::processes::{Processes, pid_of};
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 use crate::supervisor::Event;
 
 /// Most of OpenClaw's last output that is reported, in bytes.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use domain::secret::Secret;
 use domain::wire::init::{ConfigBundle, Report, ReportAck};
 use ureq::Agent;
 
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
 
 /// The Worker answers from memory or SQLite; it may be starting.
 const TIMEOUT: Duration = Duration::from_secs(5);

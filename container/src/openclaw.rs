@@ -134,18 +134,20 @@ impl Openclaw {
 
     /// Its configuration; none when it does not answer.
     pub(crate) fn config(&self) -> Option<ConfigState> {
-        serde_json::from_value(self.call("config.get")?).ok()
+        serde_json::from_value(self.call("config.get", &json!({}))?).ok()
     }
 
     /// Its version; none when it does not answer.
     pub(crate) fn version(&self) -> Option<String> {
-        self.call("status")?
+        self.call("status", &json!({}))?
             .get("runtimeVersion")?
             .as_str()
             .map(str::to_owned)
     }
 
-    fn call(&self, method: &str) -> Option<Value> {
+    /// Calls one of its methods with an administrator's scope; none when it refuses
+    /// or does not answer.
+    pub(crate) fn call(&self, method: &str, parameters: &Value) -> Option<Value> {
         let request = self
             .agent
             .post(&format!("{}{ADMIN_RPC_PATH}", self.origin))
@@ -153,7 +155,7 @@ impl Openclaw {
             .header(CLIENT_HEADER, UNKNOWN_CLIENT)
             .header(SCOPES_HEADER, ADMIN_SCOPE);
         let mut answer = request
-            .send_json(json!({ "method": method, "params": {} }))
+            .send_json(json!({ "method": method, "params": parameters }))
             .ok()?;
         let body = answer
             .body_mut()

@@ -7,6 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::secret::Secret;
 use domain::wire::init::{GOVERNANCE_HOST, INIT_CREDENTIAL_ENV, MODEL_KEY_ENV, OPENCLAW_PORT};
 
 /// User and group that OpenClaw runs as in the image.
@@ -54,28 +55,8 @@ pub(crate) struct Settings {
     pub observe_every: Duration,
     /// How long it may take to end.
     pub stop_timeout: Duration,
-}
-
-/// A text that is not shown when something is printed for debugging.
-#[derive(Clone)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    #[cfg(test)]
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The text itself.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
+    /// How long it must stay healthy with a new configuration, where a test says so.
+    pub health_window: Option<Duration>,
 }
 
 impl Settings {
@@ -87,7 +68,7 @@ impl Settings {
 
     fn from(read: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let secret = |name: &str| {
-            read(name).map(Secret).ok_or_else(|| {
+            read(name).map(Secret::new).ok_or_else(|| {
                 format!(
                     "{name} is not set; the gateway Worker passes it when it starts the container"
                 )
@@ -125,6 +106,10 @@ impl Settings {
             confirm_timeout: time("TEDIX_CONFIRM_TIMEOUT_MS", CONFIRM_TIMEOUT)?,
             observe_every: time("TEDIX_OBSERVE_EVERY_MS", OBSERVE_EVERY)?,
             stop_timeout: time("TEDIX_STOP_TIMEOUT_MS", STOP_TIMEOUT)?,
+            health_window: match read("TEDIX_HEALTH_WINDOW_MS") {
+                Some(_) => Some(time("TEDIX_HEALTH_WINDOW_MS", Duration::ZERO)?),
+                None => None,
+            },
         })
     }
 

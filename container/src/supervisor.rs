@@ -4,6 +4,8 @@
 //! One thread decides; signals and exits reach it as [`Event`]s.
 
 mod apply;
+mod drift;
+mod health;
 mod reports;
 
 use std::io;
@@ -24,6 +26,8 @@ use crate::settings::Settings;
 use crate::signals;
 use crate::store::Store;
 
+use drift::Watched;
+use health::Probation;
 use reports::Outbox;
 
 /// Exit code with which OpenClaw refuses its configuration (`EX_CONFIG` of sysexits.h).
@@ -96,8 +100,12 @@ pub(crate) struct Supervisor {
     phase: Phase,
     /// What the file holds.
     installed: Option<ConfigBundle>,
-    /// Hash that OpenClaw refused last: not tried again until asked to.
-    rejected: Option<String>,
+    /// Hashes of configurations that failed: not tried again until asked to.
+    rejected: Vec<String>,
+    /// While a new configuration has to prove itself.
+    probation: Option<Probation>,
+    /// What was found in OpenClaw's state.
+    watched: Watched,
     /// When to fetch.
     fetch_at: Option<Instant>,
     fetches: Backoff,
@@ -126,7 +134,9 @@ impl Supervisor {
             outbox: Outbox::default(),
             phase: Phase::Unconfigured,
             installed: None,
-            rejected: None,
+            rejected: Vec::new(),
+            probation: None,
+            watched: Watched::default(),
             fetch_at: Some(Instant::now()),
             fetches: Backoff::new(Duration::from_millis(250), Duration::from_secs(5)),
             restarts: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
@@ -253,6 +263,7 @@ impl Supervisor {
     /// A run ended.
     fn exited(&mut self, number: u64, code: i32) {
         let phase = std::mem::replace(&mut self.phase, Phase::Unconfigured);
+        let starting = matches!(phase, Phase::Starting { .. });
         let (run, confirming) = match phase {
             Phase::Starting { run, .. } if run.number == number => (run, None),
             Phase::Confirming { run, before, .. } if run.number == number => (run, before),
@@ -267,8 +278,15 @@ impl Supervisor {
         if run.since.elapsed() >= GOOD_RUN {
             self.restarts.reset();
         }
-        self.failed_starts += 1;
-        if let Some(before) = confirming {
+        let probation = self.probation.take();
+        self.watched = Watched::default();
+        // A configuration that takes something away stays: agents could end OpenClaw
+        // to get rid of it. One that it does not start with is another matter.
+        let keep = code != EXIT_CONFIG && self.keeps_when_unhealthy();
+        if starting || !keep {
+            self.failed_starts += 1;
+        }
+        if let Some(before) = confirming.filter(|_| !keep) {
             self.refuse_installed(vec![ended_with(code)]);
             self.install(before);
         } else if code == EXIT_CONFIG {
@@ -278,6 +296,8 @@ impl Supervisor {
                 self.installed = None;
                 return;
             }
+        } else if probation.is_some_and(|probation| probation.is_running()) && !keep {
+            self.refuse_start(vec![health::ended_within_window(code)]);
         } else if self.failed_starts >= FAILED_STARTS
             && self.last_good_other_than_installed().is_some()
         {

@@ -15,7 +15,7 @@ use std::process::Command;
 
 use domain::metering::Dialect;
 use domain::policy::{CompileContext, ModelSpec, Policy, ToolProfile, canonical_hash, compile};
-use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Report};
+use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Report, Watch};
 use lab::Lab;
 use rustix::process::Signal;
 
@@ -50,6 +50,7 @@ fn bundle(policy_version: u64, policy: &Policy) -> ConfigBundle {
         policy_version,
         config_hash: canonical_hash(&config),
         config,
+        watch: Watch::default(),
     }
 }
 

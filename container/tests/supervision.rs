@@ -12,6 +12,7 @@ mod lab;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
+use domain::drift::Part;
 use domain::policy::canonical_hash;
 use domain::wire::gateway::StartStep;
 use domain::wire::init::Report;
@@ -21,7 +22,7 @@ use domain::wire::openclaw::{
 };
 use lab::{CREDENTIAL, Lab, MODEL_KEY};
 use rustix::process::{Signal, geteuid};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn exits(report: &Report) -> bool {
     matches!(report, Report::OpenclawExited { .. })
@@ -244,13 +245,7 @@ fn a_kill_from_outside_is_an_exit_like_any_other() {
     lab.applied(0, 1);
     let seen = lab.governance.reports().len();
     // The script dies of this request, so there is no answer to it.
-    let url = format!("http://127.0.0.1:{}{ADMIN_RPC_PATH}", lab.port);
-    let answer = ureq::post(&url)
-        .header(USER_HEADER, INIT_IDENTITY)
-        .header(CLIENT_HEADER, UNKNOWN_CLIENT)
-        .header(SCOPES_HEADER, ADMIN_SCOPE)
-        .send_json(json!({ "method": "crash" }));
-    assert!(answer.is_err());
+    assert_eq!(call(&lab, &json!({ "method": "crash" })), None);
     let (at, exit) = lab.report(seen, "the exit", exits);
     assert!(
         matches!(exit, Report::OpenclawExited { code: 9, .. }),
@@ -356,4 +351,113 @@ fn without_a_credential_it_says_what_is_missing() {
         "{}",
         lab.log()
     );
+}
+
+/// Calls the script as tedix-init does; its payload, when it answers.
+fn call(lab: &Lab, request: &Value) -> Option<Value> {
+    let url = format!("http://127.0.0.1:{}{ADMIN_RPC_PATH}", lab.port);
+    let answer = ureq::post(&url)
+        .header(USER_HEADER, INIT_IDENTITY)
+        .header(CLIENT_HEADER, UNKNOWN_CLIENT)
+        .header(SCOPES_HEADER, ADMIN_SCOPE)
+        .send_json(request);
+    let text = answer.ok()?.body_mut().read_to_string().unwrap();
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    Some(answer["payload"].clone())
+}
+
+#[test]
+fn a_configuration_that_openclaw_does_not_survive_goes_back() {
+    let mut lab = Lab::new(&json!({}));
+    lab.set("TEDIX_HEALTH_WINDOW_MS", "600000");
+    lab.start();
+    let (seen, _) = lab.applied(0, 1);
+    lab.governance
+        .want(lab.bundle(2, &json!({ "exitAfter": 1500 })));
+    lab.signal(Signal::HUP);
+    let (seen, _) = lab.applied(seen, 2);
+    let (_, rejected) = lab.report(seen, "the refusal", rejects(2));
+    let Report::Rejected { issues, .. } = rejected else {
+        panic!()
+    };
+    assert!(issues[0].message.contains("ended with 7"), "{issues:?}");
+    lab.applied(seen, 1);
+}
+
+#[test]
+fn a_stricter_configuration_stays_though_openclaw_ends() {
+    let mut lab = Lab::new(&json!({}));
+    lab.set("TEDIX_HEALTH_WINDOW_MS", "600000");
+    lab.start();
+    let (seen, _) = lab.applied(0, 1);
+    let mut stricter = lab.bundle(2, &json!({ "exitAfter": 1500 }));
+    stricter.watch.keep_when_unhealthy = true;
+    lab.governance.want(stricter);
+    lab.signal(Signal::HUP);
+    let (seen, _) = lab.applied(seen, 2);
+    let (at, _) = lab.report(seen, "the exit", exits);
+    lab.applied(at, 2);
+    assert!(!lab.governance.reports().iter().any(rejects(2)));
+}
+
+#[test]
+fn exec_approvals_are_set_after_a_start_and_put_right_when_they_change() {
+    let mut lab = Lab::new(&json!({}));
+    let mut wanted = lab.bundle(1, &json!({}));
+    let floor = json!({ "security": "deny", "ask": "off" });
+    wanted.watch.exec_approvals = Some(json!({ "version": 1, "defaults": floor, "agents": {} }));
+    lab.governance.want(wanted);
+    lab.start();
+    lab.applied(0, 1);
+    let read = |lab: &Lab| call(lab, &json!({ "method": "exec.approvals.get" })).unwrap();
+    let found = read(&lab);
+    assert_eq!(found["file"]["defaults"], floor);
+    assert_eq!(
+        found["file"]["socket"],
+        json!({ "path": "s" }),
+        "OpenClaw's own"
+    );
+    let drifts = |report: &Report| matches!(report, Report::Drift { .. });
+    assert!(
+        !lab.governance.reports().iter().any(drifts),
+        "a start is no drift"
+    );
+    let open = json!({ "version": 1, "defaults": { "security": "full" }, "agents": {} });
+    let set = json!({ "method": "exec.approvals.set",
+                      "params": { "file": open, "baseHash": found["hash"] } });
+    call(&lab, &set).unwrap();
+    let (_, drift) = lab.report(0, "the drift", drifts);
+    assert!(
+        matches!(
+            drift,
+            Report::Drift {
+                part: Part::ExecApprovals,
+                reverted: true,
+                ..
+            }
+        ),
+        "{drift:?}"
+    );
+    assert_eq!(read(&lab)["file"]["defaults"], floor);
+}
+
+#[test]
+fn what_openclaw_keeps_is_reported_when_it_changes() {
+    let mut lab = Lab::new(&json!({}));
+    lab.start();
+    let (seen, _) = lab.applied(0, 1);
+    let held = |report: &Report, jobs: usize| match report {
+        Report::Held { held } => held
+            .0
+            .get(&Part::Cron)
+            .is_some_and(|found| found.len() == jobs),
+        _ => false,
+    };
+    lab.report(0, "no jobs", |report| held(report, 0));
+    let job = json!({ "name": "nightly", "enabled": true });
+    lab.governance
+        .want(lab.bundle(2, &json!({ "jobs": [job] })));
+    lab.signal(Signal::HUP);
+    lab.applied(seen, 2);
+    lab.report(seen, "the job", |report| held(report, 1));
 }

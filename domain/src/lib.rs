@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod drift;
 pub mod fleet;
 pub mod budget;
 pub mod id;

@@ -122,6 +122,20 @@ pub enum Operation {
         /// Only those before this one.
         before: Option<u64>,
     },
+    /// `GET policy/versions/N`.
+    PolicyVersion {
+        /// Which.
+        version: u64,
+    },
+    /// `POST policy/versions/N/restore`.
+    RestorePolicy {
+        /// Which.
+        version: u64,
+        /// Version that is to be replaced.
+        if_match: u64,
+        /// Why.
+        note: Option<String>,
+    },
     /// `GET usage`.
     Usage {
         /// Only days before this one, `YYYY-MM-DD`.

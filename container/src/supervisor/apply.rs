@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use domain::drift::Part;
 use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
 use serde_json::Value;
 
@@ -9,6 +10,9 @@ use super::{Phase, Supervisor};
 use crate::governed::governed;
 use crate::log;
 use crate::openclaw::ConfigState;
+
+/// Most failed configurations that are remembered.
+const REJECTED: usize = 16;
 
 impl Supervisor {
     /// Gets the newest configuration and takes it up.
@@ -34,8 +38,9 @@ impl Supervisor {
             .is_some_and(|old| old.config_hash == bundle.config_hash)
         {
             // The same configuration may belong to a newer version of the policy.
+            self.rejected.retain(|hash| *hash != bundle.config_hash);
             self.installed = Some(bundle);
-            self.rejected = None;
+            self.expect_other_approvals();
             if let Phase::Running { observe_at, .. } = &mut self.phase {
                 *observe_at = Instant::now();
             }
@@ -49,7 +54,8 @@ impl Supervisor {
             self.refuse(&bundle, issues);
             return;
         }
-        self.rejected = None;
+        self.rejected.retain(|hash| *hash != bundle.config_hash);
+        self.probation = None;
         self.failed_starts = 0;
         let before = self.installed.clone();
         if !self.install(bundle) {
@@ -97,6 +103,7 @@ impl Supervisor {
                     bundle.policy_version
                 ));
                 self.installed = Some(bundle);
+                self.expect_other_approvals();
                 true
             }
             Err(error) => {
@@ -125,7 +132,10 @@ impl Supervisor {
             "configuration of policy version {} refused",
             bundle.policy_version
         ));
-        self.rejected = Some(bundle.config_hash.clone());
+        self.rejected.retain(|hash| *hash != bundle.config_hash);
+        self.rejected.push(bundle.config_hash.clone());
+        let surplus = self.rejected.len().saturating_sub(REJECTED);
+        self.rejected.drain(..surplus);
         self.report(Report::Rejected {
             policy_version: bundle.policy_version,
             config_hash: bundle.config_hash.clone(),
@@ -159,15 +169,17 @@ impl Supervisor {
         match state {
             Some(state) if state.is_in_force(&bundle.config) => {
                 self.failed_starts = 0;
-                self.store.set_last_good(&bundle);
+                self.begin_probation(&bundle);
                 self.store
                     .set_valid(&bundle.config_hash, &self.launcher.package_version());
                 self.end_denied_commands(&bundle);
+                self.hold_exec_approvals();
                 self.settle(Some(&state));
             }
             Some(state) if !state.valid && state.is_about(&bundle.config) => {
                 self.go_back(state.issues.into_iter().map(ConfigIssue::from).collect());
             }
+            _ if late && self.keeps_when_unhealthy() => self.end_unconfirmed(),
             _ if late => {
                 let seconds = self.settings.confirm_timeout.as_secs();
                 let message = format!("OpenClaw did not confirm it within {seconds} s");
@@ -269,7 +281,11 @@ impl Supervisor {
             Some(state) => {
                 *answered_at = now;
                 self.report_state(&state);
+                self.hold_exec_approvals();
+                self.look_at_state();
+                self.look_at_probation();
             }
+            None if self.probation.is_some() => self.look_at_probation(),
             None if now.duration_since(*answered_at) > self.settings.start_timeout => {
                 log::line("OpenClaw has stopped answering; ending it");
                 run.kill();
@@ -287,9 +303,21 @@ impl Supervisor {
             return;
         };
         log::line("somebody changed the configuration file; putting it right");
-        if let Err(error) = self.file.install(bundle) {
-            log::line(&format!("cannot put the configuration file right: {error}"));
+        let (reverted, detail) = match self.file.install(bundle) {
+            Ok(()) => (true, "it was changed".to_owned()),
+            Err(error) => (
+                false,
+                format!("it was changed and cannot be put right: {error}"),
+            ),
+        };
+        if !reverted {
+            log::line(&detail);
         }
+        self.report(Report::Drift {
+            part: Part::Config,
+            detail,
+            reverted,
+        });
     }
 
     fn report_state(&mut self, state: &ConfigState) {

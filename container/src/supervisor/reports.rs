@@ -75,8 +75,8 @@ impl Supervisor {
             .installed
             .as_ref()
             .map(|bundle| bundle.config_hash.as_str());
-        let known =
-            installed == Some(desired_hash) || self.rejected.as_deref() == Some(desired_hash);
+        let known = installed == Some(desired_hash)
+            || self.rejected.iter().any(|hash| hash == desired_hash);
         if !known && self.fetch_at.is_none() {
             self.fetch_at = Some(Instant::now());
         }

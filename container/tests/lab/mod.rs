@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use domain::policy::canonical_hash;
-use domain::wire::init::{ConfigBundle, Report};
+use domain::wire::init::{ConfigBundle, Report, Watch};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -92,6 +92,7 @@ impl Lab {
             policy_version,
             config_hash: canonical_hash(&config),
             config,
+            watch: Watch::default(),
         }
     }
 

@@ -289,6 +289,29 @@ pub struct PolicyVersion {
     pub note: Option<String>,
     /// When.
     pub created_at: DateTime<Utc>,
+    /// Why OpenClaw could not run with it, when it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// `GET policy/versions/N`: as it was saved, even if it could not be saved today.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredPolicy {
+    /// Version, author, time and note.
+    #[serde(flatten)]
+    pub version: PolicyVersion,
+    /// The document.
+    pub document: Value,
+}
+
+/// Body of `POST policy/versions/N/restore`, which may be empty; If-Match names the
+/// newest version.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestorePolicy {
+    /// Why, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// `GET policy/effective`: what OpenClaw itself reports, not what was written.

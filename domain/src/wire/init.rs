@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::gateway::StartStep;
+use crate::drift::{Held, Part};
 
 /// Host that answers tedix-init.
 pub const GOVERNANCE_HOST: &str = "governance.internal";
@@ -34,6 +35,27 @@ pub struct ConfigBundle {
     pub config_hash: String,
     /// OpenClaw's configuration; secrets are references to environment variables.
     pub config: Value,
+    /// What to look after besides the file.
+    #[serde(default)]
+    pub watch: Watch,
+}
+
+/// What tedix-init looks after besides OpenClaw's configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// Seconds that OpenClaw must stay healthy with a new configuration before it
+    /// counts as good; none leaves it to tedix-init.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_window_seconds: Option<u64>,
+    /// Whether OpenClaw's end, or its silence, in that time keeps the configuration
+    /// in force: so it is for one that takes something away, which an agent could
+    /// otherwise undo by ending OpenClaw.
+    #[serde(default)]
+    pub keep_when_unhealthy: bool,
+    /// What `exec.approvals.set` is to set and to keep, OpenClaw's own `socket` left
+    /// out; none leaves OpenClaw's exec approvals alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec_approvals: Option<Value>,
 }
 
 /// Something tedix-init has to say.
@@ -68,6 +90,21 @@ pub enum Report {
         config_hash: String,
         /// OpenClaw's words.
         issues: Vec<ConfigIssue>,
+    },
+    /// Something that tedix-init keeps as it should be was found changed.
+    Drift {
+        /// What.
+        part: Part,
+        /// What was found, in a person's words.
+        detail: String,
+        /// Whether it is as it should be again.
+        reverted: bool,
+    },
+    /// What OpenClaw keeps outside its configuration: sent when it is first seen and
+    /// when it changes.
+    Held {
+        /// What was found.
+        held: Held,
     },
     /// OpenClaw ended; tedix-init starts it again.
     OpenclawExited {

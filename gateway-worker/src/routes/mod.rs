@@ -9,7 +9,9 @@ mod policy_diff;
 mod policy_effective;
 mod policy_get;
 mod policy_put;
+mod policy_restore;
 mod policy_validate;
+mod policy_version;
 mod policy_versions;
 mod request;
 mod sandbox_action;
@@ -65,6 +67,12 @@ pub const ROUTES: &[Route] = &[
     post("/policy/diff", policy_put::MAX_BODY, policy_diff::read),
     get("/policy/effective", |_| Ok(Operation::EffectivePolicy)),
     get("/policy/versions", policy_versions::read),
+    get("/policy/versions/{version}", policy_version::read),
+    post(
+        "/policy/versions/{version}/restore",
+        SMALL,
+        policy_restore::read,
+    ),
     get("/usage", usage::read),
     get("/audit", audit::read),
     get("/audit/verify", audit_verify::read),
@@ -170,6 +178,12 @@ pub fn run<D: Db>(
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),
+        Operation::PolicyVersion { version } => policy_version::run(core, &who, version),
+        Operation::RestorePolicy {
+            version,
+            if_match,
+            note,
+        } => policy_restore::run(core, &who, version, if_match, note.as_deref(), now),
         Operation::Usage { before } => usage::run(core, &who, before.as_deref()),
         Operation::Audit { before } => audit::run(core, &who, before),
         Operation::ExportAudit { after } => audit::export(core, &who, after),

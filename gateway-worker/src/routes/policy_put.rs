@@ -21,6 +21,15 @@ const MAX_NOTE: usize = 500;
 pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
     let if_match = request.expected_version()?;
     let PutPolicy { document, note } = request.json()?;
+    Ok(Operation::PutPolicy {
+        if_match,
+        document,
+        note: self::note(note)?,
+    })
+}
+
+/// A note that says something and is not too long.
+pub(super) fn note(note: Option<String>) -> Result<Option<String>, Problem> {
     let note = note.filter(|note| !note.trim().is_empty());
     if note
         .as_ref()
@@ -29,11 +38,17 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
         let detail = format!("must have at most {MAX_NOTE} characters");
         return Err(Problem::fields(vec![FieldError::new("/note", detail)]));
     }
-    Ok(Operation::PutPolicy {
-        if_match,
-        document,
-        note,
-    })
+    Ok(note)
+}
+
+/// A version that somebody wants to save.
+pub(super) struct Edit<'a> {
+    /// Version that it is to replace.
+    pub(super) if_match: u64,
+    /// The document.
+    pub(super) document: Value,
+    /// Why.
+    pub(super) note: Option<&'a str>,
 }
 
 /// Saves it, for admins.
@@ -46,6 +61,29 @@ pub(super) fn run<D: Db>(
     now: DateTime<Utc>,
 ) -> Outcome {
     who.require(Role::Admin)?;
+    save(
+        core,
+        who,
+        Edit {
+            if_match,
+            document,
+            note,
+        },
+        now,
+    )
+}
+
+/// Saves a version, if it replaces the newest one and is valid.
+pub(super) fn save<D: Db>(
+    core: &mut Core<D>,
+    who: &Principal,
+    Edit {
+        if_match,
+        document,
+        note,
+    }: Edit<'_>,
+    now: DateTime<Utc>,
+) -> Outcome {
     let current = core.newest().version;
     if if_match != current {
         let detail =

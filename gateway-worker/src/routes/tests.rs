@@ -62,8 +62,10 @@ fn call(
 fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result<u16, u16> {
     // A request that each operation can read, so that only the role decides.
     let document = serde_json::to_value(&core.newest().document).expect("json");
+    let path = &path.replace("{version}", "1");
     let tag = format!("\"v{}\"", core.newest().version);
-    let body = match path {
+    let body = match path.as_str() {
+        path if path.ends_with("/restore") => json!({}),
         "/enrolment" => json!({"registry_url": "https://r.example", "join_token": "tjt_x"}),
         _ => json!({"document": document}),
     };
@@ -104,6 +106,8 @@ fn who_may_do_what() {
     POST /policy/diff                     403 200 200 200
     GET  /policy/effective                403 404 404 404
     GET  /policy/versions                 403 200 200 200
+    GET  /policy/versions/{version}       403 200 200 200
+    POST /policy/versions/{version}/restore 403 403 403 200
     GET  /usage                           403 200 200 200
     GET  /audit                           403 200 200 200
     GET  /audit/verify                    403 200 200 200
@@ -494,5 +498,83 @@ fn an_export_has_every_entry_once_oldest_first() {
             .expect_err("refused")
             .status,
         403
+    );
+}
+
+#[test]
+fn an_old_version_comes_back_through_everything_an_edit_goes_through() {
+    let mut core = with_people();
+    put(&mut core, Some("\"v2\""), |doc| {
+        doc["tools"]["deny"] = json!(["exec"])
+    })
+    .expect("saved");
+    let restore =
+        |core: &mut Core<MemoryDb>, who: &str, version: &str, tag: Option<&str>, body: &str| {
+            let request = ApiRequest {
+                if_match: tag.map(str::to_owned),
+                content_type: Some("application/json".to_owned()),
+                body: body.as_bytes().to_vec(),
+                ..ApiRequest::default()
+            };
+            call(
+                core,
+                who,
+                "POST",
+                &format!("/policy/versions/{version}/restore"),
+                &request,
+            )
+        };
+    let status = |outcome: Outcome| outcome.expect_err("refused").status;
+    let (ada, now) = ("ada@example.com", Some("\"v3\""));
+    assert_eq!(status(restore(&mut core, ada, "2", None, "")), 428);
+    assert_eq!(
+        status(restore(&mut core, ada, "2", Some("\"v2\""), "")),
+        412
+    );
+    assert_eq!(
+        status(restore(&mut core, "oli@example.com", "2", now, "")),
+        403
+    );
+    for odd in ["0", "9", "x", "-1", "99999999999999999999"] {
+        assert_eq!(status(restore(&mut core, ada, odd, now, "")), 404, "{odd}");
+    }
+    assert_eq!(
+        status(restore(&mut core, ada, "2", now, r#"{"document": {}}"#)),
+        422
+    );
+    // Version 1 knows nobody but its first admins, and this one would lock ada out.
+    core.db()
+        .0
+        .execute_batch(
+            "UPDATE policies SET document = replace(document, 'ada@', 'eve@') WHERE version = 1",
+        )
+        .expect("edited");
+    assert_eq!(status(restore(&mut core, ada, "1", now, "")), 422);
+    core.db()
+        .0
+        .execute_batch(r#"UPDATE policies SET document = '{"schema": 9}' WHERE version = 1"#)
+        .expect("edited");
+    assert_eq!(
+        status(restore(&mut core, ada, "1", now, "")),
+        422,
+        "what cannot be saved today"
+    );
+    assert_eq!(core.newest().version, 3, "nothing was half-applied");
+    let old = get(&mut core, "/policy/versions/1", &[]).expect("it can still be read");
+    assert_eq!(old.body["document"], json!({"schema": 9}));
+    let reply = restore(&mut core, ada, "2", now, r#"{"note": "too strict"}"#).expect("restored");
+    assert_eq!(
+        (reply.version, &reply.body["note"]),
+        (Some(4), &json!("Restores version 2: too strict"))
+    );
+    let old = get(&mut core, "/policy/versions/2", &[])
+        .expect("version")
+        .body;
+    assert_eq!(reply.body["document"], old["document"]);
+    assert_eq!(
+        get(&mut core, "/policy/versions/7", &[])
+            .expect_err("none")
+            .status,
+        404
     );
 }

@@ -9,8 +9,8 @@ use super::{Core, INIT};
 use crate::command::{Outcome, Reply};
 use crate::ports::Db;
 use crate::sandbox::lifecycle::Input;
+use crate::sandbox::store::records;
 use crate::sandbox::store::records::Record;
-use crate::sandbox::store::{audit, records};
 
 impl<D: Db> Core<D> {
     /// `GET /v1/config`: the newest configuration.
@@ -19,13 +19,14 @@ impl<D: Db> Core<D> {
     /// 401 for a wrong credential.
     pub fn init_config(&mut self, credential: &str, now: DateTime<Utc>) -> Outcome {
         self.check_init(credential, now)?;
-        if self.tracking.acknowledged.as_ref() != Some(&self.desired.config_hash) {
-            self.tracking.acknowledged = Some(self.desired.config_hash.clone());
+        let offered = self.offered().clone();
+        if self.tracking.acknowledged.as_ref() != Some(&offered.config_hash) {
+            let detail = format!("version {} was fetched", offered.policy_version);
+            self.tracking.acknowledged = Some(offered.config_hash.clone());
             records::save(&self.db, Record::Tracking, &self.tracking)?;
-            let detail = format!("version {} was fetched", self.desired.policy_version);
-            audit::append(&self.db, now, INIT, "policy.fetched", &detail)?;
+            self.note(INIT, "policy.fetched", &detail, now)?;
         }
-        Reply::ok(&self.desired)
+        Reply::ok(&offered)
     }
 
     /// `POST /v1/reports`.
@@ -66,6 +67,12 @@ impl<D: Db> Core<D> {
                 };
                 self.rejected(rejection, now)?;
             }
+            Report::Drift {
+                part,
+                detail,
+                reverted,
+            } => self.drifted(part, &detail, reverted, now)?,
+            Report::Held { held } => self.holds(&held, now)?,
             Report::OpenclawExited {
                 code,
                 log_tail,
@@ -74,7 +81,7 @@ impl<D: Db> Core<D> {
                 let detail = format!(
                     "OpenClaw ended with code {code}, starts again in {restart_in_ms} ms: {log_tail}"
                 );
-                audit::append(&self.db, now, INIT, "openclaw.exited", &detail)?;
+                self.note(INIT, "openclaw.exited", &detail, now)?;
                 // Until the next one answers, nothing is known to be in force.
                 self.tracking.observed = None;
                 records::save(&self.db, Record::Tracking, &self.tracking)?;
@@ -82,7 +89,7 @@ impl<D: Db> Core<D> {
             }
         }
         Reply::ok(&ReportAck {
-            desired_hash: self.desired.config_hash.clone(),
+            desired_hash: self.offered().config_hash.clone(),
         })
     }
 
@@ -94,20 +101,7 @@ impl<D: Db> Core<D> {
     ) -> Result<(), Problem> {
         let before = self.apply_state();
         if seen.valid && seen.applied {
-            let news = self
-                .tracking
-                .confirmed
-                .as_ref()
-                .is_none_or(|last| last.hash != seen.hash);
-            if news {
-                let detail = format!("version {} is in force", seen.version);
-                audit::append(&self.db, now, INIT, "policy.applied", &detail)?;
-            }
-            self.tracking.confirmed = Some(Confirmation {
-                at: now,
-                version: seen.version,
-                hash: seen.hash.clone(),
-            });
+            self.confirmed(&seen, now)?;
         }
         self.tracking.observed = Some(seen);
         self.tracking.openclaw_version = Some(openclaw);
@@ -119,15 +113,30 @@ impl<D: Db> Core<D> {
         Ok(())
     }
 
-    fn rejected(&mut self, rejection: Rejection, now: DateTime<Utc>) -> Result<(), Problem> {
-        if self.tracking.rejected.as_ref() == Some(&rejection) {
-            return Ok(());
+    /// OpenClaw runs with a configuration; after the health window it is a good one.
+    fn confirmed(&mut self, seen: &Observation, now: DateTime<Utc>) -> Result<(), Problem> {
+        let last = self.tracking.confirmed.take();
+        let same = last.as_ref().filter(|last| last.hash == seen.hash);
+        let since = same.map_or(now, |last| last.since);
+        if same.is_none() {
+            let detail = format!("version {} is in force", seen.version);
+            let hashes = (
+                last.as_ref().map(|last| last.hash.as_str()),
+                Some(seen.hash.as_str()),
+            );
+            self.note_change(INIT, "policy.applied", &detail, hashes, now)?;
         }
-        let detail = format!("version {}: {}", rejection.version, rejection.words());
-        audit::append(&self.db, now, INIT, "policy.rejected", &detail)?;
-        self.tracking.rejected = Some(rejection);
-        records::save(&self.db, Record::Tracking, &self.tracking)?;
-        self.announce();
+        let confirmation = Confirmation {
+            at: now,
+            since,
+            version: seen.version,
+            hash: seen.hash.clone(),
+        };
+        if self.tracking.good.is_none() || now - since >= self.health_window() {
+            self.tracking.good = Some(confirmation.clone());
+            self.tracking.worked(&seen.hash);
+        }
+        self.tracking.confirmed = Some(confirmation);
         Ok(())
     }
 

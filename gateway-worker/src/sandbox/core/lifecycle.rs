@@ -69,6 +69,7 @@ impl<D: Db> Core<D> {
     /// What was known of the run before no longer holds.
     fn forget_run(&mut self) -> Result<(), StorageError> {
         self.tracking.new_run();
-        records::save(&self.db, Record::Tracking, &self.tracking)
+        records::save(&self.db, Record::Tracking, &self.tracking)?;
+        self.choose_offer()
     }
 }

@@ -1,12 +1,14 @@
 //! What the Durable Object does, without the platform: every rule is here or in
 //! `domain`, and runs natively over any SQLite. [`super::durable`] is the shell.
 
+mod drift;
 mod enrolment;
 mod init;
 mod lifecycle;
 mod models;
 mod people;
 mod pulse;
+mod rollback;
 mod secrets;
 mod status;
 #[cfg(test)]
@@ -23,7 +25,7 @@ use chrono::{DateTime, Utc};
 use domain::audit::Origin;
 use domain::policy::{self, CompileContext, Policy};
 use domain::wire::gateway::PolicyEnvelope;
-use domain::wire::init::ConfigBundle;
+use domain::wire::init::{ConfigBundle, Watch};
 
 use super::lifecycle::{Effect, State};
 use super::schema;
@@ -56,6 +58,7 @@ pub struct Core<D> {
     state: State,
     newest: PolicyEnvelope,
     desired: ConfigBundle,
+    fallback: Option<ConfigBundle>,
     tracking: Tracking,
     secrets: Option<RunSecrets>,
     membership: Option<Membership>,
@@ -85,10 +88,11 @@ impl<D: Db> Core<D> {
         };
         let desired = desired(&newest, &settings);
         let state = records::load(&db, Record::Lifecycle)?.unwrap_or_else(|| State::new(now));
-        Ok(Self {
+        let mut core = Self {
             state,
             newest,
             desired,
+            fallback: None,
             tracking: records::load(&db, Record::Tracking)?.unwrap_or_default(),
             secrets: records::load(&db, Record::RunSecrets)?,
             membership: records::load(&db, Record::Membership)?,
@@ -98,7 +102,9 @@ impl<D: Db> Core<D> {
             origin: None,
             db,
             settings,
-        })
+        };
+        core.choose_offer()?;
+        Ok(core)
     }
 
     /// What the shell has to do now, in order.
@@ -210,6 +216,8 @@ impl<D: Db> Core<D> {
         let base = self.newest.version;
         self.newest = policies::append(&self.db, base, document, author, note, now)?;
         self.desired = desired(&self.newest, &self.settings);
+        // Whoever saves it wants it tried, whatever became of the same one before.
+        self.forgive()?;
         // Before its first fetch in this run tedix-init gets the newest anyway.
         if self.state.expects_container() && self.tracking.acknowledged.is_some() {
             self.tasks.push(Task::Reload);
@@ -265,5 +273,6 @@ fn desired(newest: &PolicyEnvelope, settings: &Settings) -> ConfigBundle {
         policy_version: newest.version,
         config_hash: policy::canonical_hash(&config),
         config,
+        watch: Watch::default(),
     }
 }

@@ -638,10 +638,18 @@ fn tracking_json_format_unchanged() {
       },
       "confirmed": {
         "at": "2026-11-22T10:00:00Z",
+        "since": "2026-11-22T10:00:00Z",
+        "version": 1,
+        "hash": "00ff"
+      },
+      "good": {
+        "at": "2026-11-22T10:00:00Z",
+        "since": "2026-11-22T10:00:00Z",
         "version": 1,
         "hash": "00ff"
       },
       "rejected": null,
+      "failures": [],
       "openclaw_version": "2026.9.6"
     }
     "#);
@@ -701,4 +709,153 @@ fn an_entry_says_where_it_came_from_and_what_the_gateway_does_itself_does_not() 
         Some(domain::audit::Door::Gateway)
     );
     assert_eq!(entries[1].origin.as_ref(), Some(&origin));
+}
+
+fn reject(
+    core: &mut Core<MemoryDb>,
+    credentials: &RunCredentials,
+    bundle: &ConfigBundle,
+) -> String {
+    let issue = ConfigIssue {
+        path: "tools".to_owned(),
+        message: "no".to_owned(),
+    };
+    let report = Report::Rejected {
+        policy_version: bundle.policy_version,
+        config_hash: bundle.config_hash.clone(),
+        issues: vec![issue],
+    };
+    let reply = core
+        .init_report(credentials.init.expose(), report, t0())
+        .expect("taken");
+    reply.body["desired_hash"]
+        .as_str()
+        .expect("a hash")
+        .to_owned()
+}
+
+fn next_run(core: &mut Core<MemoryDb>, run: u64) -> RunCredentials {
+    core.happen(Input::Restart, "gateway", t0())
+        .expect("restarts");
+    let exited = Input::Exited {
+        run: run - 1,
+        code: Some(0),
+        reason: "ended".to_owned(),
+    };
+    core.happen(exited, GATEWAY, t0()).expect("exits");
+    core.issue_credentials(run, ([3; 32], [4; 32]))
+        .expect("issued")
+}
+
+#[test]
+fn what_fails_goes_back_and_after_three_failures_waits_for_an_operator() {
+    let (mut core, mut credentials) = launched();
+    let first = fetch(&mut core, &credentials);
+    observe(&mut core, &credentials, &first);
+    let document = deny_exec(&core);
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    for run in 2..=4 {
+        let second = fetch(&mut core, &credentials);
+        assert_eq!(second.policy_version, 2, "each run tries it");
+        assert_eq!(reject(&mut core, &credentials, &second), first.config_hash);
+        let again = fetch(&mut core, &credentials);
+        assert_eq!(
+            (again.policy_version, &again.config_hash),
+            (1, &first.config_hash)
+        );
+        observe(&mut core, &credentials, &again);
+        let status = core.policy_status();
+        assert_eq!(
+            (status.state, status.effective_version),
+            (ApplyState::Failed, Some(1))
+        );
+        credentials = next_run(&mut core, run);
+    }
+    let mut core = reopen(core);
+    assert_eq!(
+        fetch(&mut core, &credentials).policy_version,
+        1,
+        "not tried again"
+    );
+    assert_eq!(core.apply_state(), ApplyState::Failed);
+    assert!(
+        core.policy_status()
+            .detail
+            .expect("why")
+            .contains("not tried again")
+    );
+    let count = |core: &Core<MemoryDb>, action: &str| {
+        actions(core)
+            .iter()
+            .filter(|noted| noted.ends_with(action))
+            .count()
+    };
+    assert_eq!(
+        (
+            count(&core, "policy.rejected"),
+            count(&core, "policy.rolled_back")
+        ),
+        (3, 3)
+    );
+    assert_eq!(count(&core, "policy.held"), 1);
+    let versions = policies::page(&core.db, None).expect("versions").items;
+    assert_eq!(
+        versions[0].failure.as_deref(),
+        Some("OpenClaw refused it: tools: no")
+    );
+    assert_eq!(versions[1].failure, None);
+    core.forgive().expect("an operator starts it");
+    assert!(core.take_tasks().contains(&Task::Reload));
+    assert_eq!(fetch(&mut core, &credentials).policy_version, 2);
+}
+
+#[test]
+fn a_configuration_is_good_once_it_stayed_healthy_for_the_window() {
+    let (mut core, credentials) = launched();
+    let first = fetch(&mut core, &credentials);
+    observe(&mut core, &credentials, &first);
+    let loosened = |core: &Core<MemoryDb>, tokens: u64| {
+        let mut document = core.newest.document.clone();
+        document.tools.allow = vec![format!("web_{tokens}").parse().expect("tool")];
+        document
+    };
+    let document = loosened(&core, 1);
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    let second = fetch(&mut core, &credentials);
+    assert!(!second.watch.keep_when_unhealthy && second.watch.health_window_seconds.is_some());
+    observe(&mut core, &credentials, &second);
+    assert_eq!(core.apply_state(), ApplyState::Applied);
+    assert_eq!(
+        reject(&mut core, &credentials, &second),
+        first.config_hash,
+        "within the window"
+    );
+
+    let document = deny_exec(&core);
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    let third = fetch(&mut core, &credentials);
+    assert!(
+        third.watch.keep_when_unhealthy,
+        "an agent cannot undo a tightening by ending OpenClaw"
+    );
+    observe(&mut core, &credentials, &third);
+    let later = t0() + core.health_window();
+    let report = Report::Observed {
+        policy_version: 3,
+        config_hash: third.config_hash.clone(),
+        valid: true,
+        applied: true,
+        openclaw_version: "2026.9.6".to_owned(),
+        config: json!({}),
+    };
+    core.init_report(credentials.init.expose(), report, later)
+        .expect("taken");
+    let document = loosened(&core, 2);
+    core.save_policy(document, "ada@example.com", None, later)
+        .expect("saved");
+    let fourth = fetch(&mut core, &credentials);
+    assert_eq!(reject(&mut core, &credentials, &fourth), third.config_hash);
 }

@@ -6,6 +6,11 @@ use domain::wire::init::{ConfigBundle, ConfigIssue};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Failures after which a configuration is not tried again by itself.
+pub(super) const BREAKER: u32 = 3;
+/// Most failed configurations that are remembered.
+pub(super) const REMEMBERED: usize = 16;
+
 /// What is known of the configuration in the container.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Tracking {
@@ -15,8 +20,14 @@ pub(super) struct Tracking {
     pub(super) observed: Option<Observation>,
     /// What OpenClaw last confirmed, in whichever run.
     pub(super) confirmed: Option<Confirmation>,
+    /// What stayed healthy for the whole window: what comes back when something else fails.
+    #[serde(default)]
+    pub(super) good: Option<Confirmation>,
     /// What OpenClaw last refused.
     pub(super) rejected: Option<Rejection>,
+    /// Configurations that failed and have not worked since, the newest last.
+    #[serde(default)]
+    pub(super) failures: Vec<Failure>,
     /// Version that OpenClaw last reported.
     pub(super) openclaw_version: Option<String>,
 }
@@ -36,8 +47,23 @@ pub(super) struct Observation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Confirmation {
     pub(super) at: DateTime<Utc>,
+    /// When it was first confirmed after another one was.
+    #[serde(default)]
+    pub(super) since: DateTime<Utc>,
     pub(super) version: u64,
     pub(super) hash: String,
+}
+
+/// A configuration that OpenClaw could not run with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) version: u64,
+    pub(super) hash: String,
+    /// In how many runs of the container.
+    pub(super) count: u32,
+    pub(super) at: DateTime<Utc>,
+    pub(super) words: String,
+    pub(super) in_this_run: bool,
 }
 
 /// A configuration that OpenClaw refused.
@@ -54,6 +80,9 @@ impl Tracking {
         self.acknowledged = None;
         self.observed = None;
         self.rejected = None;
+        self.failures
+            .iter_mut()
+            .for_each(|failure| failure.in_this_run = false);
     }
 
     /// The state of the newest policy; `running` when a container should be.
@@ -84,6 +113,16 @@ impl Tracking {
         }
         if let Some(rejected) = self.rejected.as_ref().filter(|r| r.hash == desired) {
             return (ApplyState::Failed, Some(rejected.words()));
+        }
+        if let Some(failure) = self
+            .failures
+            .iter()
+            .find(|f| f.hash == desired && f.count >= BREAKER)
+        {
+            let words = &failure.words;
+            let held = "it failed three times and is not tried again until somebody saves a version \
+                        or starts the container";
+            return (ApplyState::Failed, Some(format!("{words}; {held}")));
         }
         match self.observed.as_ref().filter(|seen| seen.hash == desired) {
             Some(seen) if seen.valid && seen.applied => (ApplyState::Applied, None),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::policy::{self, Policy};
-use domain::wire::gateway::{Page, PolicyEnvelope, PolicyVersion};
+use domain::wire::gateway::{Page, PolicyEnvelope, PolicyVersion, StoredPolicy};
 
 use super::records;
 use crate::ports::{Db, Row, StorageError};
@@ -16,7 +16,7 @@ const PAGE: usize = 50;
 /// When the database fails or holds a document that cannot be read.
 pub fn newest<D: Db>(db: &D) -> Result<Option<PolicyEnvelope>, StorageError> {
     let rows = db.run(
-        "SELECT version, hash, author, note, created_at, document
+        "SELECT version, hash, author, note, created_at, failure, document
          FROM policies ORDER BY version DESC LIMIT 1",
         &[],
     )?;
@@ -29,8 +29,9 @@ pub fn newest<D: Db>(db: &D) -> Result<Option<PolicyEnvelope>, StorageError> {
         author,
         note,
         created_at,
+        ..
     } = line(row)?;
-    let document: Policy = serde_json::from_str(&row.text(5)?)
+    let document: Policy = serde_json::from_str(&row.text(6)?)
         .map_err(|error| StorageError(format!("policy version {version}: {error}")))?;
     Ok(Some(PolicyEnvelope {
         version,
@@ -40,6 +41,37 @@ pub fn newest<D: Db>(db: &D) -> Result<Option<PolicyEnvelope>, StorageError> {
         created_at,
         document,
     }))
+}
+
+/// A version as it was saved; none when it never was.
+///
+/// # Errors
+/// When the database fails.
+pub fn get<D: Db>(db: &D, version: u64) -> Result<Option<StoredPolicy>, StorageError> {
+    let rows = db.run(
+        "SELECT version, hash, author, note, created_at, failure, document
+         FROM policies WHERE version = ?",
+        &[version.into()],
+    )?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let document = serde_json::from_str(&row.text(6)?)
+        .map_err(|error| StorageError(format!("policy version {version}: {error}")))?;
+    Ok(Some(StoredPolicy {
+        version: line(row)?,
+        document,
+    }))
+}
+
+/// Marks a version as one that OpenClaw could not run with.
+///
+/// # Errors
+/// When the database refuses it.
+pub fn mark_failed<D: Db>(db: &D, version: u64, reason: &str) -> Result<(), StorageError> {
+    let values = [reason.into(), version.into()];
+    db.run("UPDATE policies SET failure = ? WHERE version = ?", &values)?;
+    Ok(())
 }
 
 /// Writes the version after `base`; 0 before the first.
@@ -84,7 +116,7 @@ pub fn append<D: Db>(
 /// When the database fails.
 pub fn page<D: Db>(db: &D, before: Option<u64>) -> Result<Page<PolicyVersion>, StorageError> {
     let rows = db.run(
-        "SELECT version, hash, author, note, created_at
+        "SELECT version, hash, author, note, created_at, failure
          FROM policies WHERE version < ? ORDER BY version DESC LIMIT ?",
         &[records::before(before), (PAGE as u64 + 1).into()],
     )?;
@@ -99,5 +131,6 @@ fn line(row: &Row) -> Result<PolicyVersion, StorageError> {
         author: row.text(2)?,
         note: row.optional_text(3)?,
         created_at: records::time(&row.text(4)?)?,
+        failure: row.optional_text(5)?,
     })
 }

@@ -20,6 +20,8 @@ pub enum Record {
     Membership,
     /// The newest entry of the audit chain.
     AuditHead,
+    /// What OpenClaw keeps outside its configuration, as it was last reported.
+    Held,
 }
 
 impl Record {
@@ -30,6 +32,7 @@ impl Record {
             Self::Tracking => "tracking",
             Self::Membership => "membership",
             Self::AuditHead => "audit_head",
+            Self::Held => "held",
         }
     }
 }

@@ -1,0 +1,183 @@
+//! What OpenClaw keeps outside its configuration file: exec approvals are held to what
+//! the policy says, the rest is reported when it changes.
+
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use domain::drift::{Held, Part, Things, same_approvals, things};
+use domain::wire::init::Report;
+use serde_json::{Value, json};
+
+use super::Supervisor;
+use crate::log;
+
+/// Most skills that are reported.
+const MAX_SKILLS: usize = 500;
+
+/// What is remembered of OpenClaw's state, for one run of it.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// Whether its exec approvals were as they should be before.
+    approvals_held: bool,
+    /// What was last reported.
+    reported: Option<Held>,
+}
+
+impl Supervisor {
+    /// Sets OpenClaw's exec approvals, after a start; later, puts them right.
+    pub(super) fn hold_exec_approvals(&mut self) {
+        let wanted = self
+            .installed
+            .as_ref()
+            .and_then(|bundle| bundle.watch.exec_approvals.clone());
+        let Some(wanted) = wanted else { return };
+        let Some(found) = self.openclaw.call("exec.approvals.get", &json!({})) else {
+            log::line("cannot read OpenClaw's exec approvals");
+            return;
+        };
+        let file = found.get("file").unwrap_or(&Value::Null);
+        if same_approvals(&wanted, file) {
+            self.watched.approvals_held = true;
+            return;
+        }
+        let mut next = wanted.clone();
+        if let (Some(next), Some(socket)) = (next.as_object_mut(), file.get("socket")) {
+            next.insert("socket".to_owned(), socket.clone());
+        }
+        let hash = found.get("hash").cloned().unwrap_or_default();
+        let parameters = json!({ "file": next, "baseHash": hash });
+        let set = self
+            .openclaw
+            .call("exec.approvals.set", &parameters)
+            .is_some();
+        let now = self.openclaw.call("exec.approvals.get", &json!({}));
+        let held = set
+            && now.is_some_and(|now| {
+                same_approvals(&wanted, now.get("file").unwrap_or(&Value::Null))
+            });
+        // Right after a start they are whatever OpenClaw begins with, and after a
+        // change of policy what the policy before said.
+        let changed = std::mem::replace(&mut self.watched.approvals_held, held);
+        if changed || !held {
+            let detail = if held {
+                "they were changed"
+            } else {
+                "they cannot be set"
+            };
+            log::line(&format!("OpenClaw's exec approvals: {detail}"));
+            self.report(Report::Drift {
+                part: Part::ExecApprovals,
+                detail: detail.to_owned(),
+                reverted: held,
+            });
+        }
+    }
+
+    /// The next difference in exec approvals is the policy's doing, not drift.
+    pub(super) fn expect_other_approvals(&mut self) {
+        self.watched.approvals_held = false;
+    }
+
+    /// Reports what OpenClaw keeps, when it is not what was last reported.
+    pub(super) fn look_at_state(&mut self) {
+        let held = self.held();
+        if self.watched.reported.as_ref() != Some(&held) {
+            self.watched.reported = Some(held.clone());
+            self.report(Report::Held { held });
+        }
+    }
+
+    fn held(&self) -> Held {
+        let list = |method: &str, parameters: Value, list: &str, id: &str, fields: &[&str]| {
+            things(&self.openclaw.call(method, &parameters)?, list, id, fields)
+        };
+        let jobs = ["enabled", "schedule", "payload", "agentId", "delivery"];
+        let parts = [
+            (
+                Part::Cron,
+                list(
+                    "cron.list",
+                    json!({ "includeDisabled": true }),
+                    "jobs",
+                    "name",
+                    &jobs,
+                ),
+            ),
+            (
+                Part::Devices,
+                list(
+                    "device.pair.list",
+                    json!({}),
+                    "paired",
+                    "deviceId",
+                    &["role", "roles", "scopes"],
+                ),
+            ),
+            (
+                Part::Plugins,
+                list(
+                    "plugins.list",
+                    json!({}),
+                    "plugins",
+                    "id",
+                    &["installed", "enabled", "version"],
+                ),
+            ),
+            (Part::Skills, Some(skills(&self.settings.state_dir()))),
+        ];
+        Held(
+            parts
+                .into_iter()
+                .filter_map(|(part, found)| Some((part, found?)))
+                .collect(),
+        )
+    }
+}
+
+/// Skills that lie in OpenClaw's folders, by path. Nothing of them is opened: agents
+/// may put anything there.
+fn skills(state: &Path) -> Things {
+    let mut found = Things::new();
+    let mut folders = vec![state.join("skills"), state.join("workspace/skills")];
+    for agent in entries(&state.join("agents")) {
+        folders.push(
+            state
+                .join("agents")
+                .join(agent)
+                .join("agent/workshop-skills"),
+        );
+    }
+    for folder in folders {
+        for skill in entries(&folder) {
+            let path = folder.join(skill);
+            let file = fs::symlink_metadata(path.join("SKILL.md"));
+            let (Ok(file), true) = (file, found.len() < MAX_SKILLS) else {
+                continue;
+            };
+            let changed = file
+                .modified()
+                .ok()
+                .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let mark = format!("{} {}", file.len(), changed.unwrap_or_default().as_millis());
+            let name = path
+                .strip_prefix(state)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            found.insert(name.chars().take(200).collect(), mark);
+        }
+    }
+    found
+}
+
+/// Names in a folder that is one, in no order; none where it is a link.
+fn entries(folder: &Path) -> Vec<std::ffi::OsString> {
+    if !fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir()) {
+        return Vec::new();
+    }
+    let read = fs::read_dir(folder).into_iter().flatten().flatten();
+    read.take(MAX_SKILLS)
+        .map(|entry| entry.file_name())
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! What tedix-init found changed in OpenClaw's state.
+
+use chrono::{DateTime, Utc};
+use domain::drift::{self, Difference, Held, Kind, Part};
+use domain::problem::{FieldError, Problem};
+
+use super::{Core, INIT};
+use crate::ports::Db;
+use crate::sandbox::store::records::{self, Record};
+
+/// Most things in one part that are taken from a report.
+const MAX_THINGS: usize = 1_000;
+/// Longest name of a thing, in bytes.
+const MAX_NAME: usize = 500;
+/// Most differences of one report that get an entry each.
+const MAX_ENTRIES: usize = 20;
+
+impl<D: Db> Core<D> {
+    /// Something that tedix-init keeps as it should be was changed.
+    pub(super) fn drifted(
+        &mut self,
+        part: Part,
+        detail: &str,
+        reverted: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        let action = if reverted {
+            "drift.reverted"
+        } else {
+            "drift.found"
+        };
+        self.note(INIT, action, &format!("{}: {detail}", name(part)), now)?;
+        self.announce();
+        Ok(())
+    }
+
+    /// Compares what OpenClaw keeps with what it kept when that was last reported:
+    /// each change gets one entry, however often it is seen.
+    pub(super) fn holds(&mut self, held: &Held, now: DateTime<Utc>) -> Result<(), Problem> {
+        let too_much = held.0.values().any(|things| {
+            things.len() > MAX_THINGS
+                || things
+                    .iter()
+                    .any(|(id, hash)| id.len() + hash.len() > MAX_NAME)
+        });
+        if too_much {
+            return Err(Problem::fields(vec![FieldError::new(
+                "/held",
+                "is more than is kept",
+            )]));
+        }
+        let before: Option<Held> = records::load(&self.db, Record::Held)?;
+        let found = before
+            .as_ref()
+            .map(|before| drift::compare(before, held))
+            .unwrap_or_default();
+        for difference in found.iter().take(MAX_ENTRIES) {
+            self.note(INIT, "drift.found", &words(difference), now)?;
+        }
+        if let Some(more) = found
+            .len()
+            .checked_sub(MAX_ENTRIES)
+            .filter(|more| *more > 0)
+        {
+            self.note(
+                INIT,
+                "drift.found",
+                &format!("and {more} more changes"),
+                now,
+            )?;
+        }
+        // What could not be read this time stays as it was last seen.
+        let mut kept = before.clone().unwrap_or_default();
+        kept.0.extend(held.0.clone());
+        if before.as_ref() != Some(&kept) {
+            records::save(&self.db, Record::Held, &kept)?;
+        }
+        Ok(())
+    }
+}
+
+fn words(difference: &Difference) -> String {
+    let how = match difference.kind {
+        Kind::Added => "appeared",
+        Kind::Removed => "is gone",
+        Kind::Changed => "was changed",
+    };
+    format!("{}: {} {how}", name(difference.part), difference.item)
+}
+
+fn name(part: Part) -> &'static str {
+    match part {
+        Part::Config => "configuration file",
+        Part::ExecApprovals => "exec approvals",
+        Part::Cron => "scheduled job",
+        Part::Devices => "paired device",
+        Part::Skills => "skill",
+        Part::Plugins => "plugin",
+    }
+}

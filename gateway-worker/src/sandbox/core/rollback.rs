@@ -1,0 +1,212 @@
+//! What is done about a configuration that OpenClaw cannot run with: the last one
+//! that it could run with comes back, and after three failures the new one is not
+//! tried again until an operator acts.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::policy::{Direction, Policy, diff, exec_approvals};
+use domain::problem::Problem;
+use domain::wire::gateway::PolicyEnvelope;
+use domain::wire::init::{ConfigBundle, Watch};
+
+use super::tracking::{BREAKER, Confirmation, Failure, Rejection};
+use super::{Core, GATEWAY, INIT, Task, desired};
+use crate::ports::{Db, StorageError};
+use crate::sandbox::store::policies;
+use crate::sandbox::store::records::{self, Record};
+
+impl<D: Db> Core<D> {
+    /// What tedix-init is given: the newest configuration, or the last one that
+    /// OpenClaw confirmed while the newest one is known not to work.
+    pub(super) fn offered(&self) -> &ConfigBundle {
+        self.fallback.as_ref().unwrap_or(&self.desired)
+    }
+
+    /// Decides anew what is offered.
+    pub(super) fn choose_offer(&mut self) -> Result<(), StorageError> {
+        self.fallback = None;
+        let good = self.good_policy()?;
+        self.desired.watch = self.watch(&self.newest.document, good.as_ref());
+        if !self.tracking.is_held(&self.desired.config_hash) {
+            return Ok(());
+        }
+        let back = good.map(|policy| {
+            let mut bundle = desired(&policy, &self.settings);
+            bundle.watch = self.watch(&policy.document, None);
+            bundle
+        });
+        self.fallback = back.filter(|bundle| {
+            bundle.config_hash != self.desired.config_hash
+                && !self.tracking.is_held(&bundle.config_hash)
+        });
+        Ok(())
+    }
+
+    /// An operator wants the newest configuration tried again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub fn forgive(&mut self) -> Result<(), StorageError> {
+        if self.tracking.forgive(&self.desired.config_hash) {
+            records::save(&self.db, Record::Tracking, &self.tracking)?;
+            if self.state.expects_container() {
+                self.tasks.push(Task::Reload);
+            }
+        }
+        self.choose_offer()
+    }
+
+    /// OpenClaw could not run with a configuration.
+    pub(super) fn rejected(
+        &mut self,
+        rejection: Rejection,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        if self.tracking.rejected.as_ref() == Some(&rejection) {
+            return Ok(());
+        }
+        let words = rejection.words();
+        let version = rejection.version;
+        let detail = format!("version {version}: {words}");
+        let hash = rejection.hash.clone();
+        let good = self.tracking.last_good().filter(|good| good.hash != hash);
+        let back = good.map(|good| (good.version, good.hash.clone()));
+        let back_hash = back.as_ref().map(|(_, hash)| hash.as_str());
+        self.note_change(
+            INIT,
+            "policy.rejected",
+            &detail,
+            (Some(&hash), back_hash),
+            now,
+        )?;
+        policies::mark_failed(&self.db, version, &words)?;
+        let failures = self.tracking.fail(rejection, now);
+        records::save(&self.db, Record::Tracking, &self.tracking)?;
+        if let Some((good, _)) = &back {
+            let detail = format!("version {version} failed, version {good} is in force");
+            self.note_change(
+                GATEWAY,
+                "policy.rolled_back",
+                &detail,
+                (Some(&hash), back_hash),
+                now,
+            )?;
+        }
+        if failures == BREAKER {
+            let detail = format!(
+                "version {version} failed {BREAKER} times; it is not tried again until somebody \
+                 saves a version or starts the container"
+            );
+            self.note(GATEWAY, "policy.held", &detail, now)?;
+        }
+        self.choose_offer()?;
+        self.announce();
+        Ok(())
+    }
+
+    /// How long OpenClaw must stay healthy before a configuration counts as good.
+    pub(super) fn health_window(&self) -> TimeDelta {
+        let seconds = self
+            .newest
+            .document
+            .self_modification
+            .health_window_seconds();
+        TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000))
+    }
+
+    /// What tedix-init looks after besides the file. `good` is the policy that a
+    /// failure would go back to.
+    fn watch(&self, policy: &Policy, good: Option<&PolicyEnvelope>) -> Watch {
+        Watch {
+            health_window_seconds: u64::try_from(self.health_window().num_seconds()).ok(),
+            keep_when_unhealthy: !policy.self_modification.rolls_back()
+                || good.is_some_and(|good| tightens(good, &self.newest)),
+            exec_approvals: Some(exec_approvals(policy, None)),
+        }
+    }
+
+    /// The policy that a failure goes back to, when it can still be read.
+    fn good_policy(&self) -> Result<Option<PolicyEnvelope>, StorageError> {
+        let Some(version) = self.tracking.last_good().map(|good| good.version) else {
+            return Ok(None);
+        };
+        let Some(stored) = policies::get(&self.db, version)? else {
+            return Ok(None);
+        };
+        let line = stored.version;
+        Ok(serde_json::from_value(stored.document)
+            .ok()
+            .map(|document| PolicyEnvelope {
+                version: line.version,
+                hash: line.hash,
+                author: line.author,
+                note: line.note,
+                created_at: line.created_at,
+                document,
+            }))
+    }
+}
+
+/// Whether a change takes something away. Such a one is not undone because OpenClaw
+/// ended: its agents could end it for just that.
+pub(super) fn tightens(before: &PolicyEnvelope, after: &PolicyEnvelope) -> bool {
+    diff(&before.document, &after.document)
+        .iter()
+        .any(|change| change.direction == Direction::Tightens)
+}
+
+impl super::Tracking {
+    /// Whether a configuration failed in this run, or too often.
+    pub(super) fn is_held(&self, hash: &str) -> bool {
+        self.rejected
+            .as_ref()
+            .is_some_and(|rejected| rejected.hash == hash)
+            || self.failures.iter().any(|failure| {
+                failure.hash == hash && (failure.in_this_run || failure.count >= BREAKER)
+            })
+    }
+
+    /// Notes a failure; how many there are now.
+    fn fail(&mut self, rejection: Rejection, now: DateTime<Utc>) -> u32 {
+        let before = self
+            .failures
+            .iter()
+            .find(|failure| failure.hash == rejection.hash);
+        let count = before.map_or(0, |failure| failure.count).saturating_add(1);
+        self.failures
+            .retain(|failure| failure.hash != rejection.hash);
+        self.failures.push(Failure {
+            version: rejection.version,
+            hash: rejection.hash.clone(),
+            count,
+            at: now,
+            words: rejection.words(),
+            in_this_run: true,
+        });
+        let surplus = self
+            .failures
+            .len()
+            .saturating_sub(super::tracking::REMEMBERED);
+        self.failures.drain(..surplus);
+        self.rejected = Some(rejection);
+        count
+    }
+
+    /// The configuration that a failure goes back to.
+    fn last_good(&self) -> Option<&Confirmation> {
+        // Records from before there was a window have none that stayed healthy for it.
+        self.good.as_ref().or(self.confirmed.as_ref())
+    }
+
+    /// A configuration turned out to be good.
+    pub(super) fn worked(&mut self, hash: &str) {
+        self.failures.retain(|failure| failure.hash != hash);
+    }
+
+    /// Forgets that a configuration failed; whether it had.
+    fn forgive(&mut self, hash: &str) -> bool {
+        let before = self.failures.len();
+        self.failures.retain(|failure| failure.hash != hash);
+        let rejected = self.rejected.take_if(|rejected| rejected.hash == hash);
+        rejected.is_some() || self.failures.len() != before
+    }
+}
