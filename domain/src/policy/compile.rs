@@ -63,9 +63,9 @@ pub fn compile_at(
 }
 
 fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
-    let commands = commands::anybody_may(policy);
     let rules = &policy.self_modification;
     let named = agents::named(policy);
+    let roster = tools::Roster::new(policy, &named);
     let (mode, approval) = match rules.skills {
         Some(ChangeRule::Auto) => ("auto", "auto"),
         Some(ChangeRule::Review) => ("propose", "pending"),
@@ -81,11 +81,11 @@ fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
     let mut config = json!({
         "gateway": front_door::gateway(&policy.access, context.public_url),
         "models": models::catalog(&policy.budgets, context.models),
-        "agents": agents::section(policy, &named, context.models),
-        "tools": tools::gateway(policy, &named),
+        "agents": agents::section(policy, &named, &roster, context.models),
+        "tools": tools::gateway(&roster),
         "cron": {
             // A job may carry a shell command that no tool rule sees.
-            "enabled": commands && policy.budgets.cron.enabled != Some(false),
+            "enabled": roster.may_run_commands() && policy.budgets.cron.enabled != Some(false),
             "triggers": { "enabled": false },
         },
         "commands": {

@@ -9,6 +9,7 @@ pub mod compile;
 pub mod coverage;
 mod diff;
 mod document;
+mod effects;
 mod exceptions;
 mod expectations;
 pub mod explain;
@@ -17,9 +18,13 @@ mod layers;
 mod overlap;
 mod parse;
 mod presets;
+#[cfg(test)]
+mod properties;
 mod rules;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod schema;
 pub mod tools;
 mod validate;
 mod value;
@@ -33,6 +38,7 @@ pub use document::{
     Policy, SCHEMA, SandboxMode, SelfModification, ServiceEntry, SkillPack, Snapshots, Subagents,
     ToolPolicy, ToolProfile, UnpricedModels, WorkspaceRepository, WorkspaceRule,
 };
+pub use effects::{Effect, effects};
 pub use exceptions::{Loosening, in_force, loosenings, next_change};
 pub use expectations::{TestOutcome, run_tests, save_faults};
 pub use findings::warnings;

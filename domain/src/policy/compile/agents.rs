@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::models::{ModelSpec, allowed};
-use super::tools;
+use super::tools::{self, Roster};
 use crate::policy::document::{Policy, SandboxMode};
 
 /// The agent that OpenClaw starts with.
@@ -23,7 +23,6 @@ pub(super) fn named(policy: &Policy) -> Vec<&str> {
         .map(|agent| agent.as_str())
         .collect();
     if !names.is_empty() {
-        // Or the first that is named would be OpenClaw's default agent.
         names.push(DEFAULT_AGENT);
     }
     names.sort_unstable_by_key(|name| (*name != DEFAULT_AGENT, *name));
@@ -32,19 +31,30 @@ pub(super) fn named(policy: &Policy) -> Vec<&str> {
 }
 
 /// The `agents` section.
-pub(super) fn section(policy: &Policy, named: &[&str], models: &[ModelSpec]) -> Value {
-    let mut section = json!({ "defaults": defaults(policy, models) });
-    let entries: Map<String, Value> = named
-        .iter()
-        .map(|agent| ((*agent).to_owned(), entry(policy, agent, named, models)))
-        .collect();
-    if let (false, Some(map)) = (entries.is_empty(), section.as_object_mut()) {
-        map.insert("entries".to_owned(), Value::Object(entries));
+pub(super) fn section(
+    policy: &Policy,
+    named: &[&str],
+    roster: &Roster<'_>,
+    models: &[ModelSpec],
+) -> Value {
+    let mut defaults = defaults(policy, models);
+    let mut section = Map::new();
+    if !named.is_empty() {
+        // With several agents OpenClaw has no default by itself, and refuses to guess.
+        section.insert("ownership".to_owned(), json!("explicit"));
+        defaults.insert(
+            "systemAgent".to_owned(),
+            json!({ "agentId": DEFAULT_AGENT }),
+        );
+        let entry = |agent: &&str| ((*agent).to_owned(), entry(policy, agent, roster, models));
+        let entries: Map<String, Value> = named.iter().map(entry).collect();
+        section.insert("entries".to_owned(), Value::Object(entries));
     }
-    section
+    section.insert("defaults".to_owned(), Value::Object(defaults));
+    Value::Object(section)
 }
 
-fn defaults(policy: &Policy, models: &[ModelSpec]) -> Value {
+fn defaults(policy: &Policy, models: &[ModelSpec]) -> Map<String, Value> {
     let heartbeat = policy.budgets.heartbeat.as_ref();
     let minutes = heartbeat.map_or(0, |heartbeat| heartbeat.every.seconds() / 60);
     let mut defaults = Map::new();
@@ -73,14 +83,11 @@ fn defaults(policy: &Policy, models: &[ModelSpec]) -> Value {
     if !limits.is_empty() {
         defaults.insert("subagents".to_owned(), Value::Object(limits));
     }
-    Value::Object(defaults)
+    defaults
 }
 
-fn entry(policy: &Policy, agent: &str, named: &[&str], models: &[ModelSpec]) -> Value {
+fn entry(policy: &Policy, agent: &str, roster: &Roster<'_>, models: &[ModelSpec]) -> Value {
     let mut entry = Map::new();
-    if agent == DEFAULT_AGENT {
-        entry.insert("default".to_owned(), json!(true));
-    }
     if policy
         .budgets
         .agent(agent)
@@ -88,7 +95,7 @@ fn entry(policy: &Policy, agent: &str, named: &[&str], models: &[ModelSpec]) -> 
     {
         model_policy(&allowed(&policy.budgets, Some(agent), models), &mut entry);
     }
-    entry.extend(tools::agent(policy, agent, named).map(|tools| ("tools".to_owned(), tools)));
+    entry.extend(tools::agent(roster, agent).map(|tools| ("tools".to_owned(), tools)));
     Value::Object(entry)
 }
 

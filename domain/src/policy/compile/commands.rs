@@ -1,7 +1,6 @@
 //! Whether agents may run commands.
 
-use crate::policy::document::{ExecMode, Policy, ToolPolicy};
-use crate::policy::layers::agent_view;
+use crate::policy::document::{ExecMode, ToolPolicy};
 
 /// Whether agents that the document does not name may run shell commands.
 #[must_use]
@@ -14,15 +13,6 @@ pub fn may_run_commands(tools: &ToolPolicy) -> bool {
     given
         && !covers(crate::policy::catalog::takes_away, &tools.deny)
         && tools.exec.mode != Some(ExecMode::Deny)
-}
-
-/// Whether any agent may.
-pub(super) fn anybody_may(policy: &Policy) -> bool {
-    let named = policy.tools.agents.keys();
-    may_run_commands(&policy.tools)
-        || named
-            .into_iter()
-            .any(|agent| agent_view(policy, agent.as_str()).may_run_commands())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The gateway's `tools` section, and the `tools` of each agent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -10,26 +10,68 @@ use crate::policy::document::{AgentTools, FsScope, Policy};
 use crate::policy::layers::{AgentView, agent_view};
 use crate::policy::tools::ToolPattern;
 
+/// Agents with an entry of their own, and what holds for each; worked out once.
+pub(super) struct Roster<'a> {
+    policy: &'a Policy,
+    agents: BTreeMap<&'a str, (AgentView, BTreeSet<String>)>,
+    unnamed: AgentView,
+    /// What closures take away from every agent, those without an entry included.
+    closed_for_all: BTreeSet<String>,
+    /// The gateway's switch, which an agent's own can only restrict.
+    elevated: bool,
+}
+
+impl<'a> Roster<'a> {
+    pub(super) fn new(policy: &'a Policy, named: &[&'a str]) -> Self {
+        let with_closed = |view: AgentView| {
+            let closed = closed(policy, &view);
+            (view, closed)
+        };
+        let agents: BTreeMap<_, _> = named
+            .iter()
+            .map(|agent| (*agent, with_closed(agent_view(policy, agent))))
+            .collect();
+        let (unnamed, closed_for_all) = with_closed(agent_view(policy, UNNAMED));
+        let sets = agents.values().map(|(_, closed)| closed);
+        let closed_for_all = sets.fold(closed_for_all, |all, set| {
+            all.intersection(set).cloned().collect()
+        });
+        let elevated = agents.values().any(|(view, _)| view.elevated.value);
+        Self {
+            policy,
+            agents,
+            unnamed,
+            closed_for_all,
+            elevated: policy.tools.elevated || elevated,
+        }
+    }
+
+    /// Whether any agent may run commands.
+    pub(super) fn may_run_commands(&self) -> bool {
+        let mut views = self
+            .agents
+            .values()
+            .map(|(view, _)| view)
+            .chain([&self.unnamed]);
+        views.any(AgentView::may_run_commands)
+    }
+}
+
 /// Name that no agent has: what holds for agents that the document does not name.
 const UNNAMED: &str = "";
 
-/// The `tools` section. `agents` are those with an entry of their own.
-pub(super) fn gateway(policy: &Policy, agents: &[&str]) -> Value {
-    let tools = &policy.tools;
-    let view = agent_view(policy, UNNAMED);
+/// The `tools` section.
+pub(super) fn gateway(roster: &Roster<'_>) -> Value {
+    let tools = &roster.policy.tools;
     let mut deny = names(&tools.deny);
-    deny.extend(closed_for_all(policy, agents));
-    let elevated = agents
-        .iter()
-        .any(|agent| agent_view(policy, agent).elevated.value);
+    deny.extend(roster.closed_for_all.iter().cloned());
     let mut section = json!({
         "profile": tools.profile.as_str(),
         "deny": deny,
-        // An agent's own switch can only restrict this one.
-        "elevated": { "enabled": tools.elevated || elevated },
+        "elevated": { "enabled": roster.elevated },
         "exec": {
             // The second lock, for what runs commands without being a tool.
-            "mode": view.exec.value.as_str(),
+            "mode": roster.unnamed.exec.value.as_str(),
             // Otherwise each background command that ends costs a model call.
             "notifyOnExit": false,
         },
@@ -40,7 +82,7 @@ pub(super) fn gateway(policy: &Policy, agents: &[&str]) -> Value {
         if !tools.allow.is_empty() {
             map.insert("alsoAllow".to_owned(), patterns(&tools.allow));
         }
-        if let Some(senders) = super::channels::by_sender(policy) {
+        if let Some(senders) = super::channels::by_sender(roster.policy) {
             map.insert("toolsBySender".to_owned(), senders);
         }
     }
@@ -48,8 +90,9 @@ pub(super) fn gateway(policy: &Policy, agents: &[&str]) -> Value {
 }
 
 /// The `tools` of an agent's entry; none when nothing differs from the gateway's.
-pub(super) fn agent(policy: &Policy, agent: &str, agents: &[&str]) -> Option<Value> {
-    let view = agent_view(policy, agent);
+pub(super) fn agent(roster: &Roster<'_>, agent: &str) -> Option<Value> {
+    let (view, closed) = roster.agents.get(agent)?;
+    let policy = roster.policy;
     let own = policy
         .tools
         .agents
@@ -57,24 +100,18 @@ pub(super) fn agent(policy: &Policy, agent: &str, agents: &[&str]) -> Option<Val
         .find(|(id, _)| id.as_str() == agent)
         .map(|(_, own)| own);
     let mut section = Map::new();
-    let mut deny: BTreeSet<String> = closed(policy, &view);
-    let everywhere = closed_for_all(policy, agents);
-    deny.retain(|name| !everywhere.contains(name));
+    let mut deny: BTreeSet<String> = closed.difference(&roster.closed_for_all).cloned().collect();
     if let Some(own) = own {
         overrides(policy, own, &mut section);
         deny.extend(names(&own.deny));
     }
-    let unnamed = agent_view(policy, UNNAMED);
-    if view.exec.value != unnamed.exec.value {
+    if view.exec.value != roster.unnamed.exec.value {
         section.insert(
             "exec".to_owned(),
             json!({ "mode": view.exec.value.as_str() }),
         );
     }
-    let others = agents
-        .iter()
-        .any(|agent| agent_view(policy, agent).elevated.value);
-    if view.elevated.value != (policy.tools.elevated || others) {
+    if view.elevated.value != roster.elevated {
         section.insert(
             "elevated".to_owned(),
             json!({ "enabled": view.elevated.value }),
@@ -104,20 +141,6 @@ fn overrides(policy: &Policy, own: &AgentTools, section: &mut Map<String, Value>
             json!({ "workspaceOnly": fs == FsScope::Workspace }),
         );
     }
-}
-
-/// What closures take away from every agent, those without an entry included.
-fn closed_for_all(policy: &Policy, agents: &[&str]) -> BTreeSet<String> {
-    let sets = agents
-        .iter()
-        .map(|agent| closed(policy, &agent_view(policy, agent)));
-    let unnamed = closed(policy, &agent_view(policy, UNNAMED));
-    // With an entry for each agent there is none without, but OpenClaw must not
-    // fall back to more than the document says either: an agent without an entry
-    // has no more than the gateway's clauses.
-    sets.fold(unnamed, |all, set| {
-        all.intersection(&set).cloned().collect()
-    })
 }
 
 fn closed(policy: &Policy, view: &AgentView) -> BTreeSet<String> {

@@ -1,5 +1,7 @@
 //! What would change between two documents, clause by clause.
 
+mod clauses;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -49,7 +51,8 @@ pub enum Direction {
     Loosens,
 }
 
-/// Changes from `old` to `new` in the order of the document; empty when they say the same.
+/// Changes from `old` to `new`: people, tools and the token budget in words, then
+/// every other clause; empty when they say the same.
 ///
 /// Order inside a list carries no meaning, so it is not a change.
 #[must_use]
@@ -78,6 +81,7 @@ pub fn diff(old: &Policy, new: &Policy) -> Vec<Change> {
         old.budgets.tokens_per_day,
         new.budgets.tokens_per_day,
     );
+    changes.extend(clauses::changes(old, new));
     changes
 }
 
@@ -280,5 +284,63 @@ mod tests {
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0].kind, ChangeKind::Changed);
         assert_eq!(changes[0].direction, Direction::Loosens);
+    }
+
+    #[test]
+    fn every_clause_that_changes_is_there_with_its_direction() {
+        use crate::policy::samples;
+        let change = |edit: fn(&mut Policy)| {
+            let (old, mut new) = (samples::full(), samples::full());
+            edit(&mut new);
+            let there: Vec<_> = diff(&old, &new)
+                .into_iter()
+                .map(|change| (change.pointer, change.direction))
+                .collect();
+            assert_eq!(there.len(), 1, "{there:?}");
+            there[0].clone()
+        };
+        use Direction::{Loosens, Tightens};
+        let cases: [(fn(&mut Policy), &str, Direction); 9] = [
+            (
+                |new| new.tools.exec.mode = Some(crate::policy::ExecMode::Full),
+                "/tools/exec/mode",
+                Loosens,
+            ),
+            (
+                |new| new.tools.egress = Some(vec![]),
+                "/tools/egress",
+                Tightens,
+            ),
+            (|new| new.tools.egress = None, "/tools/egress", Loosens),
+            (
+                |new| new.budgets.calls_per_minute = Some(10),
+                "/budgets/calls_per_minute",
+                Tightens,
+            ),
+            (
+                |new| new.budgets.cost_per_day_micro_usd = None,
+                "/budgets/cost_per_day_micro_usd",
+                Loosens,
+            ),
+            (
+                |new| new.budgets.heartbeat = None,
+                "/budgets/heartbeat/every",
+                Tightens,
+            ),
+            (
+                |new| new.self_modification.rollback = Some(false),
+                "/self_modification/rollback",
+                Loosens,
+            ),
+            (
+                |new| new.tools.exceptions.truncate(1),
+                "/tools/exceptions",
+                Tightens,
+            ),
+            (|new| new.tests.clear(), "/tests", Loosens),
+        ];
+        for (edit, pointer, direction) in cases {
+            assert_eq!(change(edit), (pointer.to_owned(), direction));
+        }
     }
 }
