@@ -167,11 +167,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
             async |stack| {
                 let container = stack.container(PERSONAL)?;
                 let token = stack.registry()?.join_token(None).await?.token;
-                for secret in [
-                    container.init_credential()?,
-                    token,
-                    stack.operator_token().to_owned(),
-                ] {
+                for secret in [container.init_credential()?, token, stack.operator_token()] {
                     let found = files_with(stack.state(), &secret);
                     ensure!(found.is_empty(), "a credential is in {found:?}");
                     ensure!(

@@ -12,7 +12,7 @@ const SCOPES: [&str; 2] = ["operator.read", "operator.write"];
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
     vec![
         world.trial(
-            "websocket::a_browser_s_client_pairs_and_completes_a_turn",
+            "websocket::a_client_in_a_browser_pairs_and_completes_a_turn",
             async |stack| {
                 let origin = stack.ready_gateway(PERSONAL)?.url.clone();
                 let cookie = format!("CF_Authorization={}", stack.operator_token());
@@ -20,7 +20,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                 let mut session = Session::open(&origin, &headers).await?;
                 let device = Device::new()?;
                 let hello = session
-                    .connect(Client::CONTROL_UI, Some(&device), &SCOPES)
+                    .connect(Client::WEBCHAT, Some(&device), &SCOPES)
                     .await?;
                 ensure!(
                     hello.scopes.iter().any(|scope| scope == "operator.write"),
@@ -38,7 +38,8 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
             "websocket::a_program_with_the_access_header_needs_no_device",
             async |stack| {
                 let origin = stack.ready_gateway(PERSONAL)?.url.clone();
-                let headers = [("cf-access-jwt-assertion", stack.operator_token())];
+                let token = stack.operator_token();
+                let headers = [("cf-access-jwt-assertion", token.as_str())];
                 let mut session = Session::open(&origin, &headers).await?;
                 session.connect(Client::BACKEND, None, &SCOPES).await?;
                 let text = session.turn("ws-program", "/say to a program").await?;

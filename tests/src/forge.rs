@@ -25,14 +25,24 @@ pub struct Forge {
 }
 
 impl Forge {
-    pub(crate) fn open(ready: &Ready) -> anyhow::Result<Self> {
-        let (keys, operator) = (ready.issuer.keys.clone(), ready.operator.clone());
-        Ok(Self {
-            issuer: ready.issuer()?,
+    /// Signs with the keys of `issuer`, which lie in `keys`, for `operator`
+    /// where nobody else is named.
+    #[must_use]
+    pub fn new(issuer: Issuer, keys: PathBuf, operator: &str) -> Self {
+        Self {
+            issuer,
             keys,
-            operator,
+            operator: operator.to_owned(),
             _folder: None,
-        })
+        }
+    }
+
+    pub(crate) fn open(ready: &Ready) -> anyhow::Result<Self> {
+        Ok(Self::new(
+            ready.issuer()?,
+            ready.issuer.keys.clone(),
+            &ready.operator,
+        ))
     }
 
     /// Somebody who has keys of their own and says to be the issuer.

@@ -147,7 +147,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
 }
 
 fn with_cookie(stack: &Stack, door: &Api) -> Api {
-    door.with(Credential::AccessCookie(stack.operator_token().to_owned()))
+    door.with(Credential::AccessCookie(stack.operator_token()))
 }
 
 /// Origins that are not the door's own: elsewhere, an opaque one, near misses, none.

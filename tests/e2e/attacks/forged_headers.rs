@@ -162,7 +162,7 @@ async fn as_a_user(stack: &e2e::stack::Stack, token: &str) -> anyhow::Result<()>
             "operator.approvals",
         ];
         if let Ok(hello) = session
-            .connect(Client::CONTROL_UI, Some(&device), &wanted)
+            .connect(Client::WEBCHAT, Some(&device), &wanted)
             .await
         {
             for scope in &hello.scopes {

@@ -89,8 +89,8 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                 Some(Credential::Bearer(cut)),
                 Some(Credential::Bearer(format!("{credential}x"))),
                 Some(Credential::Bearer("tgc_".to_owned())),
-                Some(Credential::Bearer(stack.operator_token().to_owned())),
-                Some(Credential::AccessHeader(stack.operator_token().to_owned())),
+                Some(Credential::Bearer(stack.operator_token())),
+                Some(Credential::AccessHeader(stack.operator_token())),
                 Some(Credential::AccessHeader(credential)),
             ] {
                 let caller = match credential {

@@ -7,6 +7,7 @@ mod forged_headers;
 mod heartbeats;
 mod internal_hosts;
 mod join_tokens;
+mod keys;
 mod other_gateways;
 mod pages;
 mod sign_in;
@@ -22,6 +23,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
     [
         internal_hosts::trials(world),
         tokens::trials(world),
+        keys::trials(world),
         sign_in::trials(world),
         cross_site::trials(world),
         pages::trials(world),

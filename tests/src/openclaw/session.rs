@@ -27,10 +27,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// OpenClaw's own browser app.
-    pub const CONTROL_UI: Self = Self {
-        id: "openclaw-control-ui",
-        mode: "ui",
+    /// A chat in a browser.
+    pub const WEBCHAT: Self = Self {
+        id: "webchat",
+        mode: "webchat",
     };
     /// A program without a screen.
     pub const BACKEND: Self = Self {

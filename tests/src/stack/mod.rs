@@ -4,6 +4,7 @@ mod process;
 mod ready;
 
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -33,7 +34,7 @@ pub struct Stack {
     /// What it said when it was ready.
     pub ready: Ready,
     state: PathBuf,
-    operator_token: String,
+    operator_token: RwLock<String>,
 }
 
 /// The folder that a stack keeps its state in, and how it is started.
@@ -105,7 +106,7 @@ impl Site {
             process,
             ready,
             state: self.state(),
-            operator_token: signed_in.token,
+            operator_token: RwLock::new(signed_in.token),
         })
     }
 }
@@ -146,13 +147,29 @@ impl Stack {
     /// The operator's credential, as Access puts it on a request.
     #[must_use]
     pub fn operator(&self) -> Credential {
-        Credential::AccessHeader(self.operator_token.clone())
+        Credential::AccessHeader(self.operator_token())
     }
 
     /// The operator's token.
     #[must_use]
-    pub fn operator_token(&self) -> &str {
-        &self.operator_token
+    pub fn operator_token(&self) -> String {
+        self.operator_token
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Gives the operator a new token, for when the issuer's keys were replaced.
+    ///
+    /// # Errors
+    /// When the keys cannot be read.
+    pub fn sign_in_again(&self) -> anyhow::Result<()> {
+        let token = self.forge()?.genuine(&self.ready.operator)?;
+        *self
+            .operator_token
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = token;
+        Ok(())
     }
 
     /// Signs anything with the issuer's keys.
