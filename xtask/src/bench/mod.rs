@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the gateway costs. docs/bench.md says how to read it.
 
 mod load;
+mod policy;
 mod proxy;
 mod report;
 mod scene;
@@ -24,6 +25,8 @@ pub struct BenchArgs {
 enum What {
     /// Requests through the gateway's front door against a bare pass-through Worker in the same workerd.
     Proxy(proxy::ProxyArgs),
+    /// Compiling and explaining a large policy, natively.
+    Policy(policy::PolicyArgs),
 }
 
 /// Measures.
@@ -33,5 +36,6 @@ enum What {
 pub fn run(checkout: &Checkout, args: &BenchArgs, progress: &Progress) -> anyhow::Result<()> {
     match &args.what {
         What::Proxy(args) => proxy::run(checkout, args, progress),
+        What::Policy(args) => policy::run(args),
     }
 }
