@@ -36,6 +36,9 @@ pub(crate) struct PolicyDraft {
     pub(crate) deny: Vec<String>,
     /// Tokens a day as typed; empty for no limit.
     pub(crate) tokens_per_day: String,
+    /// The rest of the document, which the form does not show and sends back as it is.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub(crate) rest: Value,
 }
 
 impl PolicyDraft {
@@ -61,6 +64,7 @@ impl PolicyDraft {
                 .tokens_per_day
                 .map(|n| n.to_string())
                 .unwrap_or_default(),
+            rest: rest(policy),
         }
     }
 
@@ -98,16 +102,24 @@ impl PolicyDraft {
             .iter()
             .map(|row| json!({"email": row.email.trim(), "role": row.role}))
             .collect();
-        let mut budgets = json!({});
-        if let Ok(Some(tokens)) = parse_tokens(&self.tokens_per_day) {
-            budgets = json!({"tokens_per_day": tokens});
+        let mut document = if self.rest.is_object() {
+            self.rest.clone()
+        } else {
+            json!({})
+        };
+        document["schema"] = SCHEMA.into();
+        document["access"]["operators"] = operators.into();
+        document["access"]["users"] = json!(self.users);
+        document["tools"]["profile"] = json!(self.profile);
+        document["tools"]["allow"] = json!(self.allow);
+        document["tools"]["deny"] = json!(self.deny);
+        if document["budgets"].is_null() {
+            document["budgets"] = json!({});
         }
-        json!({
-            "schema": SCHEMA,
-            "access": {"operators": operators, "users": self.users},
-            "tools": {"profile": self.profile, "allow": self.allow, "deny": self.deny},
-            "budgets": budgets,
-        })
+        if let Ok(Some(tokens)) = parse_tokens(&self.tokens_per_day) {
+            document["budgets"]["tokens_per_day"] = tokens.into();
+        }
+        document
     }
 
     /// The body of `PUT policy`.
@@ -131,6 +143,32 @@ impl PolicyDraft {
             document: self.to_document(),
             note,
         })
+    }
+}
+
+/// What a document says beside the form's fields; null when nothing.
+fn rest(policy: &Policy) -> Value {
+    // INVARIANT: a Policy has string keys only, so it always has a JSON form.
+    let mut rest = serde_json::to_value(policy).unwrap_or_default();
+    let Some(sections) = rest.as_object_mut() else {
+        return Value::Null;
+    };
+    sections.remove("schema");
+    let shown: [(&str, &[&str]); 3] = [
+        ("access", &["operators", "users"]),
+        ("tools", &["profile", "allow", "deny"]),
+        ("budgets", &["tokens_per_day"]),
+    ];
+    for (section, fields) in shown {
+        if let Some(map) = sections.get_mut(section).and_then(Value::as_object_mut) {
+            map.retain(|field, _| !fields.contains(&field.as_str()));
+        }
+    }
+    sections.retain(|_, section| section.as_object().is_none_or(|map| !map.is_empty()));
+    if sections.is_empty() {
+        Value::Null
+    } else {
+        rest
     }
 }
 
@@ -225,6 +263,22 @@ mod tests {
             .expect("valid");
         assert_eq!(request.note, None);
         assert_eq!(parse_value(request.document), Ok(policy));
+    }
+
+    #[test]
+    fn clauses_that_the_form_does_not_show_are_sent_back_as_they_are() {
+        for preset in domain::policy::PRESETS {
+            let policy = parse_value(preset.document()).expect("valid");
+            let mut draft = PolicyDraft::from_policy(&policy);
+            assert_eq!(parse_value(draft.to_document()), Ok(policy.clone()));
+            draft.tokens_per_day.clear();
+            let sent = parse_value(draft.to_document()).expect("valid");
+            assert_eq!(sent.budgets.tokens_per_day, None);
+            assert_eq!(
+                sent.budgets.cost_per_day_micro_usd,
+                policy.budgets.cost_per_day_micro_usd
+            );
+        }
     }
 
     #[test]

@@ -162,6 +162,8 @@ pub(crate) fn rebase(base: &PolicyDraft, theirs: &PolicyDraft, mine: &PolicyDraf
         } else {
             mine.tokens_per_day.clone()
         },
+        // The form does not edit it, so what was saved meanwhile stays.
+        rest: theirs.rest.clone(),
     }
 }
 

@@ -300,7 +300,8 @@ mod tests {
             there[0].clone()
         };
         use Direction::{Loosens, Tightens};
-        let cases: [(fn(&mut Policy), &str, Direction); 9] = [
+        type Case = (fn(&mut Policy), &'static str, Direction);
+        let cases: [Case; 9] = [
             (
                 |new| new.tools.exec.mode = Some(crate::policy::ExecMode::Full),
                 "/tools/exec/mode",
