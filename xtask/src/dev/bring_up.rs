@@ -62,17 +62,29 @@ pub(crate) async fn healthy(
             step.note(&words);
             shown = Some(words.clone());
         }
-        let failed = sandbox.phase == SandboxPhase::Failed || sandbox.restarts > RESTARTS_ALLOWED;
-        if failed || begun.elapsed() > HEALTHY_LIMIT {
-            let seconds = begun.elapsed().as_secs();
+        if let Some(why) = hopeless(sandbox, begun.elapsed()) {
             bail!(
-                "OpenClaw of {} did not come up in {seconds} s; it was {words}{}",
+                "OpenClaw of {} {why}{}",
                 place.name,
                 evidence(log().as_deref())
             );
         }
         sleep(POLL).await;
     }
+}
+
+/// Why waiting any longer makes no sense.
+fn hopeless(sandbox: &SandboxStatus, waited: Duration) -> Option<String> {
+    if sandbox.phase == SandboxPhase::Failed || sandbox.restarts > RESTARTS_ALLOWED {
+        return Some("does not come up: it ends each time it is started".to_owned());
+    }
+    let seconds = waited.as_secs();
+    (waited > HEALTHY_LIMIT).then(|| {
+        format!(
+            "did not come up in {seconds} s: it was still {}",
+            words(sandbox)
+        )
+    })
 }
 
 /// What a container that is not healthy is at.

@@ -20,7 +20,7 @@ mod summary;
 mod workers;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
@@ -42,6 +42,8 @@ use state::State;
 
 /// The state folder when none is named.
 const DEFAULT_STATE: &str = ".state";
+/// Exit code of a run that was interrupted: 128 + SIGINT, as in a shell.
+const INTERRUPTED: i32 = 130;
 
 /// Runs an installation until it is asked to stop.
 ///
@@ -85,12 +87,20 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
     if let Some(path) = &args.ready_file {
         ReadyFile::remove(path)?;
     }
-    let code = ended?;
-    if code != ExitCode::SUCCESS {
-        // A forced end: what is left ends with this process.
-        std::process::exit(130);
+    if ended? == End::Interrupted {
+        // What is left after a forced end goes with this process.
+        std::process::exit(INTERRUPTED);
     }
     Ok(())
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It was up, was asked to stop, and did.
+    Stopped,
+    /// It was asked to stop before it was up, or to stop by force.
+    Interrupted,
 }
 
 /// Starts everything, keeps it running until a signal comes, stops everything.
@@ -98,15 +108,17 @@ async fn live(
     setup: &Setup<'_>,
     progress: &Progress,
     took: Vec<(&'static str, std::time::Duration)>,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<End> {
     let mut signals = Signals::take()?;
     let session = Session::default();
     let (events, mut heard) = mpsc::unbounded_channel();
+    let up = AtomicBool::new(false);
     let result = tokio::select! {
         biased;
         () = signals.next() => Ok(()),
         ended = async {
             let running = setup.start(&session, progress, events, took).await?;
+            up.store(true, Ordering::Relaxed);
             running.keep(&session, progress, &mut heard).await;
             anyhow::Ok(())
         } => ended,
@@ -116,11 +128,16 @@ async fn live(
         biased;
         () = signals.next() => {
             session.kill();
-            return Ok(ExitCode::FAILURE);
+            return Ok(End::Interrupted);
         }
         stopped = session.stop(progress) => stopped?,
     }
-    result.map(|()| ExitCode::SUCCESS)
+    let end = if up.into_inner() {
+        End::Stopped
+    } else {
+        End::Interrupted
+    };
+    result.map(|()| end)
 }
 
 /// A relative folder lies where the command was called, the default one in the checkout.

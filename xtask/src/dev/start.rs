@@ -86,7 +86,7 @@ impl<'a> Setup<'a> {
             session.keep_host(Host::start(launch, events.clone()).await?);
             registry_up.send_replace(true);
             step.done("");
-            Ok(Instant::now())
+            anyhow::Ok(())
         };
         let places: Vec<GatewayPlace> = layout.gateways().collect();
         let permits = Semaphore::new(STARTS_AT_ONCE);
@@ -94,7 +94,9 @@ impl<'a> Setup<'a> {
             let (events, up) = (events.clone(), up.clone());
             self.gateway(place, &model, &api, session, progress, events, up, &permits)
         }));
-        let (workers_up, statuses) = tokio::try_join!(registry, gateways)?;
+        let ((), gateways) = tokio::try_join!(registry, gateways)?;
+        let (statuses, workers_up): (Vec<_>, Vec<_>) = gateways.into_iter().unzip();
+        let workers_up = workers_up.into_iter().max().unwrap_or(begun);
         took.push(("Workers", workers_up - begun));
         took.push(("OpenClaw", workers_up.elapsed()));
         let running = Running {
@@ -149,7 +151,7 @@ impl<'a> Setup<'a> {
         events: mpsc::UnboundedSender<Event>,
         mut registry_up: watch::Receiver<bool>,
         permits: &Semaphore,
-    ) -> anyhow::Result<GatewayStatus> {
+    ) -> anyhow::Result<(GatewayStatus, Instant)> {
         let step = progress.step(
             &format!("gateway-{}", place.name),
             format!("Starting gateway {}", place.name),
@@ -160,6 +162,7 @@ impl<'a> Setup<'a> {
         };
         let launch = self.workers().gateway(place, model, container);
         session.keep_host(Host::start(launch, events).await?);
+        let worker_up = Instant::now();
         step.note("waiting for another gateway to start");
         let permit = permits.acquire().await?;
         api.sandbox(&place.url(), "start").await?;
@@ -185,7 +188,7 @@ impl<'a> Setup<'a> {
             .as_deref()
             .unwrap_or("of an unknown version");
         step.done(&format!("OpenClaw {version} is healthy"));
-        Ok(status)
+        Ok((status, worker_up))
     }
 }
 

@@ -118,7 +118,8 @@ impl State {
         }
         for entry in fs::read_dir(self.logs())?.flatten() {
             let path = entry.path();
-            if path.extension().is_some_and(|kind| kind == "log") {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if is_file && path.extension().is_some_and(|kind| kind == "log") {
                 // A log that cannot be put aside is written on.
                 drop(fs::rename(&path, path.with_extension("log.1")));
             }

@@ -43,10 +43,7 @@ pub(super) fn text(
             &format!("{}{enrolled}", place.url()),
         ));
     }
-    let sign_in = format!(
-        "{OPERATOR}, on the page that opens by itself (a local stand-in for Cloudflare Access, \
-         no password)"
-    );
+    let sign_in = format!("{OPERATOR} (Cloudflare Access is a local stand-in: no password)");
     lines.push(row("sign in as", &sign_in));
     lines.push(row("model", &model.description));
     lines.push(row("logs", &state.logs().display().to_string()));
