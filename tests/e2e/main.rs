@@ -4,6 +4,11 @@
 //! order; each brings about what it needs, so that any of them can run alone:
 //! `cargo xtask test NAME`.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a scenario that does not find what it looks for fails"
+)]
+
 mod attacks;
 mod browser;
 mod chat;

@@ -348,4 +348,8 @@ mod tests {
             .collect();
         assert_eq!(rest, ["b", "c"]);
     }
-}
+}    #[expect(
+        clippy::indexing_slicing,
+        reason = "the rest is a policy's JSON object, which takes any key"
+    )]
+

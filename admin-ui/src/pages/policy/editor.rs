@@ -41,6 +41,10 @@ pub(super) struct Base {
 
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one, in a signal, and a conflict is rare"
+)]
 pub(super) enum Stage {
     /// The policy is being loaded.
     Loading,
