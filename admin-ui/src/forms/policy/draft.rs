@@ -6,7 +6,7 @@ use domain::policy::{EmailAddress, Policy, SCHEMA, ToolProfile, parse_value};
 use domain::problem::FieldError;
 use domain::wire::gateway::PutPolicy;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Longest note, in characters; the gateway refuses more.
 pub(crate) const MAX_NOTE: usize = 500;
@@ -96,30 +96,30 @@ impl PolicyDraft {
     }
 
     /// The document as it would be sent; fields without their shape go as typed.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the rest is a policy's JSON object, which takes any key"
+    )]
     pub(crate) fn to_document(&self) -> Value {
         let operators: Vec<Value> = self
             .operators
             .iter()
             .map(|row| json!({"email": row.email.trim(), "role": row.role}))
             .collect();
-        let mut document = if self.rest.is_object() {
-            self.rest.clone()
-        } else {
-            json!({})
-        };
-        document["schema"] = SCHEMA.into();
-        document["access"]["operators"] = operators.into();
-        document["access"]["users"] = json!(self.users);
-        document["tools"]["profile"] = json!(self.profile);
-        document["tools"]["allow"] = json!(self.allow);
-        document["tools"]["deny"] = json!(self.deny);
-        if document["budgets"].is_null() {
-            document["budgets"] = json!({});
+        let mut document = self.rest.as_object().cloned().unwrap_or_default();
+        document.insert("schema".to_owned(), SCHEMA.into());
+        set(&mut document, "access", "operators", operators.into());
+        set(&mut document, "access", "users", json!(self.users));
+        set(&mut document, "tools", "profile", json!(self.profile));
+        set(&mut document, "tools", "allow", json!(self.allow));
+        set(&mut document, "tools", "deny", json!(self.deny));
+        let budgets = document.entry("budgets").or_insert_with(|| json!({}));
+        if let (Ok(Some(tokens)), Some(map)) =
+            (parse_tokens(&self.tokens_per_day), budgets.as_object_mut())
+        {
+            map.insert("tokens_per_day".to_owned(), tokens.into());
         }
-        if let Ok(Some(tokens)) = parse_tokens(&self.tokens_per_day) {
-            document["budgets"]["tokens_per_day"] = tokens.into();
-        }
-        document
+        Value::Object(document)
     }
 
     /// The body of `PUT policy`.
@@ -143,6 +143,14 @@ impl PolicyDraft {
             document: self.to_document(),
             note,
         })
+    }
+}
+
+/// Sets a field of a section of a document.
+fn set(document: &mut Map<String, Value>, section: &str, field: &str, value: Value) {
+    let section = document.entry(section).or_insert_with(|| json!({}));
+    if let Some(map) = section.as_object_mut() {
+        map.insert(field.to_owned(), value);
     }
 }
 
@@ -348,8 +356,4 @@ mod tests {
             .collect();
         assert_eq!(rest, ["b", "c"]);
     }
-}    #[expect(
-        clippy::indexing_slicing,
-        reason = "the rest is a policy's JSON object, which takes any key"
-    )]
-
+}
