@@ -5,12 +5,13 @@
 
 pub mod access;
 pub mod audit;
+pub mod budget;
 pub mod drift;
 pub mod fleet;
-pub mod budget;
 pub mod id;
 pub mod metering;
 pub mod policy;
 pub mod problem;
+pub mod proposal;
 pub mod secret;
 pub mod wire;

@@ -5,7 +5,8 @@ use domain::access::Identity;
 use domain::audit::{Head, Origin};
 use domain::metering::{Dialect, Reading};
 use domain::problem::Problem;
-use domain::wire::gateway::JoinRegistry;
+use domain::proposal::Draft;
+use domain::wire::gateway::{ExplainPolicy, JoinRegistry};
 use domain::wire::init::Report;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,20 @@ pub enum Command {
         credential: String,
         /// What it says.
         report: Report,
+    },
+    /// An agent proposes a change.
+    Propose {
+        /// The key that programs in the container hold.
+        key: String,
+        /// What.
+        draft: Draft,
+    },
+    /// An agent asks what became of a proposal.
+    ProposalState {
+        /// The key that programs in the container hold.
+        key: String,
+        /// Which.
+        id: String,
     },
     /// A model call wants to start.
     Admit {
@@ -102,6 +117,40 @@ pub enum Operation {
         if_match: u64,
         /// The document.
         document: Value,
+        /// Why.
+        note: Option<String>,
+        /// Why it is saved over its own tests.
+        #[serde(default)]
+        force: Option<String>,
+    },
+    /// `POST policy/explain`.
+    ExplainPolicy {
+        /// What is asked.
+        explain: ExplainPolicy,
+    },
+    /// `GET policy/coverage`.
+    PolicyCoverage,
+    /// `GET proposals`.
+    Proposals {
+        /// Only those before this one.
+        before: Option<u64>,
+    },
+    /// `GET proposals/ID`.
+    Proposal {
+        /// Which.
+        id: String,
+    },
+    /// `POST proposals`.
+    Propose {
+        /// What.
+        draft: Draft,
+    },
+    /// `POST proposals/ID/{approve,reject}`.
+    DecideProposal {
+        /// Which.
+        id: String,
+        /// Whether it is approved.
+        approve: bool,
         /// Why.
         note: Option<String>,
     },

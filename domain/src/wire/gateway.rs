@@ -247,6 +247,48 @@ pub struct PutPolicy {
     /// Why, at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Why it is to be saved though it breaks its own `tests`, 1 to 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force: Option<String>,
+}
+
+/// Body of `POST policy/explain`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainPolicy {
+    /// Questions, 1 to 500.
+    pub questions: Vec<crate::policy::explain::Question>,
+    /// The document to ask; the newest version when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Value>,
+}
+
+/// Answer of `POST policy/explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Version that was asked; none for a document of the request's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Answers in the order of the questions.
+    pub answers: Vec<crate::policy::explain::Answer>,
+}
+
+/// `GET policy/coverage`: what enforces each clause of the newest version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Version it is about.
+    pub version: u64,
+    /// The clauses that it states, in its order.
+    pub clauses: Vec<crate::policy::coverage::Covered>,
+}
+
+/// Body of `POST proposals/ID/{approve,reject}`, which may be empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecideProposal {
+    /// Why, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// Body of `POST policy/diff` and `POST policy/validate`.

@@ -30,9 +30,12 @@ pub const ADMIN_RPC_PATH: &str = "/api/v1/admin/rpc";
 pub fn scopes(role: Role) -> &'static [&'static str] {
     match role {
         Role::User | Role::Viewer => &["operator.read", "operator.write", "operator.questions"],
-        Role::Operator => {
-            &["operator.read", "operator.write", "operator.questions", "operator.approvals"]
-        }
+        Role::Operator => &[
+            "operator.read",
+            "operator.write",
+            "operator.questions",
+            "operator.approvals",
+        ],
         Role::Admin => &[
             ADMIN_SCOPE,
             "operator.read",
@@ -53,7 +56,12 @@ mod tests {
     fn each_role_has_the_scopes_of_the_one_before() {
         let roles = [Role::User, Role::Viewer, Role::Operator, Role::Admin];
         for pair in roles.windows(2) {
-            assert!(scopes(pair[0]).iter().all(|scope| scopes(pair[1]).contains(scope)), "{pair:?}");
+            assert!(
+                scopes(pair[0])
+                    .iter()
+                    .all(|scope| scopes(pair[1]).contains(scope)),
+                "{pair:?}"
+            );
         }
         assert!(!scopes(Role::Operator).contains(&super::ADMIN_SCOPE));
     }

@@ -5,14 +5,17 @@ mod audit;
 mod audit_verify;
 mod enrolment_get;
 mod enrolment_post;
+mod policy_coverage;
 mod policy_diff;
 mod policy_effective;
+mod policy_explain;
 mod policy_get;
 mod policy_put;
 mod policy_restore;
 mod policy_validate;
 mod policy_version;
 mod policy_versions;
+mod proposals;
 mod request;
 mod sandbox_action;
 mod status;
@@ -21,6 +24,8 @@ mod tests;
 mod usage;
 
 pub use request::ApiRequest;
+
+use policy_put::Edit;
 
 use chrono::{DateTime, Utc};
 use domain::problem::Problem;
@@ -73,6 +78,21 @@ pub const ROUTES: &[Route] = &[
         SMALL,
         policy_restore::read,
     ),
+    post(
+        "/policy/explain",
+        policy_put::MAX_BODY,
+        policy_explain::read,
+    ),
+    get("/policy/coverage", |_| Ok(Operation::PolicyCoverage)),
+    get("/proposals", proposals::read_page),
+    post("/proposals", proposals::MAX_BODY, proposals::read_draft),
+    get("/proposals/{id}", proposals::read_one),
+    post("/proposals/{id}/approve", SMALL, |request| {
+        proposals::read_decision(request, true)
+    }),
+    post("/proposals/{id}/reject", SMALL, |request| {
+        proposals::read_decision(request, false)
+    }),
     get("/usage", usage::read),
     get("/audit", audit::read),
     get("/audit/verify", audit_verify::read),
@@ -173,8 +193,25 @@ pub fn run<D: Db>(
             if_match,
             document,
             note,
-        } => policy_put::run(core, &who, if_match, document, note.as_deref(), now),
-        Operation::ValidatePolicy { document } => policy_validate::run(&who, document),
+            force,
+        } => {
+            let edit = Edit {
+                if_match,
+                document,
+                note: note.as_deref(),
+                force: force.as_deref(),
+            };
+            policy_put::run(core, &who, edit, now)
+        }
+        Operation::ValidatePolicy { document } => policy_validate::run(&who, document, now),
+        Operation::ExplainPolicy { explain } => policy_explain::run(core, &who, explain, now),
+        Operation::PolicyCoverage => policy_coverage::run(core, &who),
+        Operation::Proposals { before } => proposals::page(core, &who, before, now),
+        Operation::Proposal { id } => proposals::one(core, &who, &id, now),
+        Operation::Propose { draft } => proposals::propose(core, &who, draft, now),
+        Operation::DecideProposal { id, approve, note } => {
+            proposals::decide(core, &who, &id, approve, note, now)
+        }
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),

@@ -17,28 +17,43 @@ pub(super) const MAX_BODY: usize = MAX_BYTES;
 /// Longest note, in characters.
 const MAX_NOTE: usize = 500;
 
-/// Reads the document, the note and the version it was edited from.
+/// Reads the document, the note, the reason to force it and the version it was edited from.
 pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
     let if_match = request.expected_version()?;
-    let PutPolicy { document, note } = request.json()?;
+    let PutPolicy {
+        document,
+        note,
+        force,
+    } = request.json()?;
+    let given = force.is_some();
+    let force = text(force, "/force")?;
+    if given && force.is_none() {
+        let detail = "says why the policy is saved over its own tests";
+        return Err(Problem::fields(vec![FieldError::new("/force", detail)]));
+    }
     Ok(Operation::PutPolicy {
         if_match,
         document,
         note: self::note(note)?,
+        force,
     })
 }
 
 /// A note that says something and is not too long.
 pub(super) fn note(note: Option<String>) -> Result<Option<String>, Problem> {
-    let note = note.filter(|note| !note.trim().is_empty());
-    if note
+    text(note, "/note")
+}
+
+fn text(text: Option<String>, pointer: &str) -> Result<Option<String>, Problem> {
+    let text = text.filter(|text| !text.trim().is_empty());
+    if text
         .as_ref()
-        .is_some_and(|note| note.chars().count() > MAX_NOTE)
+        .is_some_and(|text| text.chars().count() > MAX_NOTE)
     {
         let detail = format!("must have at most {MAX_NOTE} characters");
-        return Err(Problem::fields(vec![FieldError::new("/note", detail)]));
+        return Err(Problem::fields(vec![FieldError::new(pointer, detail)]));
     }
-    Ok(note)
+    Ok(text)
 }
 
 /// A version that somebody wants to save.
@@ -49,48 +64,35 @@ pub(super) struct Edit<'a> {
     pub(super) document: Value,
     /// Why.
     pub(super) note: Option<&'a str>,
+    /// Why it is saved though it breaks its own tests.
+    pub(super) force: Option<&'a str>,
 }
 
 /// Saves it, for admins.
 pub(super) fn run<D: Db>(
     core: &mut Core<D>,
     who: &Principal,
-    if_match: u64,
-    document: Value,
-    note: Option<&str>,
+    edit: Edit<'_>,
     now: DateTime<Utc>,
 ) -> Outcome {
     who.require(Role::Admin)?;
-    save(
-        core,
-        who,
-        Edit {
-            if_match,
-            document,
-            note,
-        },
-        now,
-    )
+    save(core, who, edit, now)
 }
 
 /// Saves a version, if it replaces the newest one and is valid.
 pub(super) fn save<D: Db>(
     core: &mut Core<D>,
     who: &Principal,
-    Edit {
-        if_match,
-        document,
-        note,
-    }: Edit<'_>,
+    edit: Edit<'_>,
     now: DateTime<Utc>,
 ) -> Outcome {
     let current = core.newest().version;
-    if if_match != current {
+    if edit.if_match != current {
         let detail =
             format!("Version {current} is in force now; compare your edit with it and save again.");
         return Err(Problem::stale_version(detail).with_current_version(current));
     }
-    let document = policy::parse_value(document).map_err(below_document)?;
+    let document = policy::parse_value(edit.document).map_err(below_document)?;
     if document.role_of(&subject(who)?) != Some(Role::Admin) {
         // Who locks themselves out has no way back in; another admin can still do it.
         let detail = "must keep you as an admin; another admin can remove you";
@@ -99,7 +101,19 @@ pub(super) fn save<D: Db>(
             detail,
         )]));
     }
-    let saved = core.save_policy(document, &who.subject, note, now)?;
+    let faults = policy::save_faults(&document, now, edit.force.is_some());
+    if !faults.is_empty() {
+        return Err(below_document(faults));
+    }
+    if let Some(reason) = edit.force {
+        let broken = policy::run_tests(&document, now)
+            .iter()
+            .filter(|test| !test.passed)
+            .count();
+        let detail = format!("over {broken} of its own tests: {reason}");
+        core.note(&who.subject, "policy.forced", &detail, now)?;
+    }
+    let saved = core.save_policy(document, &who.subject, edit.note, now)?;
     Ok(Reply::ok(saved)?.tagged(saved.version))
 }
 

@@ -49,6 +49,7 @@ pub(super) fn run<D: Db>(
         if_match,
         document: stored.document,
         note: Some(&note),
+        force: None,
     };
     policy_put::save(core, who, edit, now)
 }

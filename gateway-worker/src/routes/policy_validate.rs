@@ -1,5 +1,6 @@
 //! `POST policy/validate`: whether a document could be saved.
 
+use chrono::{DateTime, Utc};
 use domain::access::Role;
 use domain::policy;
 use domain::problem::Problem;
@@ -17,9 +18,12 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
 }
 
 /// Says what is wrong with it, for viewers and above. Pointers are into the document.
-pub(super) fn run(who: &Principal, document: Value) -> Outcome {
+pub(super) fn run(who: &Principal, document: Value, now: DateTime<Utc>) -> Outcome {
     who.require(Role::Viewer)?;
-    let errors = policy::parse_value(document).err().unwrap_or_default();
+    let errors = match policy::parse_value(document) {
+        Ok(document) => policy::save_faults(&document, now, false),
+        Err(errors) => errors,
+    };
     Reply::ok(&Validation {
         valid: errors.is_empty(),
         errors,

@@ -62,9 +62,14 @@ fn call(
 fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result<u16, u16> {
     // A request that each operation can read, so that only the role decides.
     let document = serde_json::to_value(&core.newest().document).expect("json");
-    let path = &path.replace("{version}", "1");
+    let path = &path.replace("{version}", "1").replace("{id}", "p9");
     let tag = format!("\"v{}\"", core.newest().version);
     let body = match path.as_str() {
+        "/policy/explain" => json!({"questions": [{"tool": "exec"}]}),
+        "/proposals" => {
+            json!({"kind": "config_key", "target": "/tools/deny", "content": ["exec"], "reason": "why"})
+        }
+        path if path.starts_with("/proposals/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
         "/enrolment" => json!({"registry_url": "https://r.example", "join_token": "tjt_x"}),
         _ => json!({"document": document}),
@@ -108,6 +113,13 @@ fn who_may_do_what() {
     GET  /policy/versions                 403 200 200 200
     GET  /policy/versions/{version}       403 200 200 200
     POST /policy/versions/{version}/restore 403 403 403 200
+    POST /policy/explain                  403 200 200 200
+    GET  /policy/coverage                 403 200 200 200
+    GET  /proposals                       403 200 200 200
+    POST /proposals                       403 403 201 201
+    GET  /proposals/{id}                  403 404 404 404
+    POST /proposals/{id}/approve          403 403 404 404
+    POST /proposals/{id}/reject           403 403 404 404
     GET  /usage                           403 200 200 200
     GET  /audit                           403 200 200 200
     GET  /audit/verify                    403 200 200 200
@@ -576,5 +588,185 @@ fn an_old_version_comes_back_through_everything_an_edit_goes_through() {
             .expect_err("none")
             .status,
         404
+    );
+}
+
+#[test]
+fn a_proposal_becomes_a_version_when_somebody_else_approves_it_once() {
+    let mut core = with_people();
+    let post = |core: &mut Core<MemoryDb>, who: &str, path: &str, body: Value| {
+        call(
+            core,
+            &format!("{who}@example.com"),
+            "POST",
+            path,
+            &request(None, &body),
+        )
+    };
+    let draft = |content: Value| {
+        json!({
+            "kind": "config_key", "target": "/tools/deny", "content": content, "reason": "not needed",
+        })
+    };
+    let made = post(&mut core, "oli", "/proposals", draft(json!(["exec"]))).expect("made");
+    assert_eq!((made.status, &made.body["state"]), (201, &json!("pending")));
+    let status = |outcome: Outcome| outcome.expect_err("refused").status;
+    assert_eq!(
+        status(post(&mut core, "oli", "/proposals/p1/approve", json!({}))),
+        403,
+        "its author"
+    );
+    assert_eq!(
+        status(post(&mut core, "vic", "/proposals/p1/approve", json!({}))),
+        403
+    );
+    assert_eq!(
+        status(post(&mut core, "ada", "/proposals/p2/approve", json!({}))),
+        404
+    );
+    assert_eq!(core.newest().version, 2);
+    let approved = post(
+        &mut core,
+        "ada",
+        "/proposals/p1/approve",
+        json!({"note": "yes"}),
+    )
+    .expect("approved");
+    assert_eq!(
+        (&approved.body["state"], &approved.body["policy_version"]),
+        (&json!("approved"), &json!(3))
+    );
+    assert_eq!(approved.body["after_hash"], json!(core.newest().hash));
+    assert_eq!(approved.body["health"], json!("unknown"));
+    assert_eq!(core.newest().document.tools.deny.len(), 1);
+    for action in ["approve", "reject"] {
+        assert_eq!(
+            status(post(
+                &mut core,
+                "ada",
+                &format!("/proposals/p1/{action}"),
+                json!({})
+            )),
+            409
+        );
+    }
+    post(
+        &mut core,
+        "ada",
+        "/proposals",
+        draft(json!(["exec", "web_fetch"])),
+    )
+    .expect("made");
+    assert_eq!(
+        post(&mut core, "oli", "/proposals/p2/reject", json!({}))
+            .expect("ok")
+            .body["state"],
+        json!("rejected")
+    );
+    post(&mut core, "ada", "/proposals", draft(json!([]))).expect("made");
+    assert_eq!(
+        status(post(&mut core, "oli", "/proposals/p3/approve", json!({}))),
+        403,
+        "it loosens"
+    );
+    let skill = json!({"kind": "skill", "target": "skills/x", "content": "text", "reason": "why"});
+    assert_eq!(
+        post(&mut core, "oli", "/proposals", skill)
+            .expect("made")
+            .body["state"],
+        json!("refused")
+    );
+    for bad in [
+        json!({}),
+        json!({"kind": "config_key", "target": "tools", "content": 1, "reason": ""}),
+    ] {
+        assert_eq!(status(post(&mut core, "oli", "/proposals", bad)), 422);
+    }
+    let page = get(&mut core, "/proposals", &[]).expect("page").body;
+    let ids: Vec<&Value> = page["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|p| &p["id"])
+        .collect();
+    assert_eq!(
+        ids,
+        [&json!("p4"), &json!("p3"), &json!("p2"), &json!("p1")]
+    );
+    assert_eq!(
+        get(&mut core, "/audit/verify", &[]).expect("verdict").body["intact"],
+        json!(true)
+    );
+}
+
+#[test]
+fn a_policy_that_breaks_its_own_tests_is_saved_only_with_a_reason() {
+    let mut core = with_people();
+    let mut document = serde_json::to_value(&core.newest().document).expect("json");
+    document["tests"] = json!([{"tool": "exec", "expect": "deny"}]);
+    document["tools"] = json!({"profile": "coding"});
+    let mut save = |force: Option<&str>| {
+        let mut body = json!({"document": document});
+        if let Some(force) = force {
+            body["force"] = json!(force);
+        }
+        let version = format!("\"v{}\"", core.newest().version);
+        call(
+            &mut core,
+            "ada@example.com",
+            "PUT",
+            "/policy",
+            &request(Some(&version), &body),
+        )
+    };
+    let problem = save(None).expect_err("refused");
+    assert_eq!(
+        (
+            problem.status,
+            problem.errors[0].pointer.starts_with("/document/tests/0")
+        ),
+        (422, true)
+    );
+    assert_eq!(save(Some(" ")).expect_err("refused").status, 422);
+    assert_eq!(save(Some("a migration")).expect("saved").version, Some(3));
+    let audit = get(&mut core, "/audit", &[]).expect("audit").body;
+    assert_eq!(audit["items"][1]["action"], json!("policy.forced"));
+}
+
+#[test]
+fn explanations_and_coverage_are_about_the_newest_version() {
+    let mut core = with_people();
+    let ask = |core: &mut Core<MemoryDb>, body: Value| {
+        call(
+            core,
+            "vic@example.com",
+            "POST",
+            "/policy/explain",
+            &request(None, &body),
+        )
+    };
+    let reply = ask(&mut core, json!({"questions": [{"tool": "exec"}]}))
+        .expect("answers")
+        .body;
+    assert_eq!(
+        (&reply["version"], reply["answers"].as_array().map(Vec::len)),
+        (&json!(2), Some(1))
+    );
+    assert_eq!(
+        ask(&mut core, json!({"questions": []}))
+            .expect_err("refused")
+            .status,
+        422
+    );
+    let bad = json!({"questions": [{"tool": "exec"}], "document": {"schema": 9}});
+    assert_eq!(ask(&mut core, bad).expect_err("refused").status, 422);
+    let coverage = get(&mut core, "/policy/coverage", &[])
+        .expect("coverage")
+        .body;
+    assert_eq!(coverage["version"], json!(2));
+    assert!(
+        coverage["clauses"]
+            .as_array()
+            .is_some_and(|clauses| !clauses.is_empty())
     );
 }

@@ -7,6 +7,7 @@ mod init;
 mod lifecycle;
 mod models;
 mod people;
+mod proposals;
 mod pulse;
 mod rollback;
 mod secrets;

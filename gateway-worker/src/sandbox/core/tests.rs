@@ -859,3 +859,42 @@ fn a_configuration_is_good_once_it_stayed_healthy_for_the_window() {
     let fourth = fetch(&mut core, &credentials);
     assert_eq!(reject(&mut core, &credentials, &fourth), third.config_hash);
 }
+
+#[test]
+fn an_agent_proposes_with_the_container_s_key_and_a_restart_loses_nothing() {
+    let (mut core, credentials) = launched();
+    let draft = || domain::proposal::Draft {
+        kind: domain::proposal::Kind::ConfigKey,
+        target: "/tools/deny".to_owned(),
+        content: json!(["exec"]),
+        reason: "not needed".to_owned(),
+    };
+    for wrong in ["", credentials.init.expose(), "tmk_x"] {
+        let problem = core
+            .propose_as_agent(wrong, draft(), t0())
+            .expect_err("refused");
+        assert_eq!(problem.status, 401, "{wrong}");
+    }
+    let made = core
+        .propose_as_agent(credentials.model.expose(), draft(), t0())
+        .expect("made");
+    assert_eq!(
+        (made.state, made.author.as_str()),
+        (domain::proposal::State::Pending, "agent")
+    );
+    let mut core = reopen(core);
+    let key = credentials.model.expose();
+    assert_eq!(
+        core.proposal_for_agent(key, &made.id, t0()).expect("kept"),
+        made
+    );
+    let late = core.proposal(&made.id, made.expires_at).expect("kept");
+    assert_eq!(late.state, domain::proposal::State::Expired);
+    for _ in 0..200 {
+        if let Err(problem) = core.propose_as_agent(key, draft(), t0()) {
+            assert_eq!(problem.status, 429);
+            return;
+        }
+    }
+    panic!("an agent can fill the ledger");
+}

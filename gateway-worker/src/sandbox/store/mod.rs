@@ -2,5 +2,6 @@
 
 pub mod audit;
 pub mod policies;
+pub mod proposals;
 pub mod records;
 pub mod usage;
