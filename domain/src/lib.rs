@@ -11,7 +11,7 @@ pub mod fleet;
 pub mod id;
 pub mod metering;
 pub mod policy;
+pub mod prices;
 pub mod problem;
-pub mod proposal;
 pub mod secret;
 pub mod wire;

@@ -3,13 +3,16 @@
 
 use domain::access::Identity;
 use domain::audit::{Head, Origin};
-use domain::metering::{Dialect, Reading};
+use domain::metering::{ErrorKind, Operation as ModelOperation, Reading};
 use domain::problem::Problem;
 use domain::proposal::Draft;
 use domain::wire::gateway::{ExplainPolicy, JoinRegistry};
 use domain::wire::init::Report;
+use domain::wire::usage::{CallOutcome, GrantExtension, StopModels};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::sandbox::store::calls::GroupBy;
 
 /// URL that commands are posted to; only the Worker can reach it.
 pub const COMMAND_URL: &str = "http://sandbox/command";
@@ -64,22 +67,60 @@ pub enum Command {
     Admit {
         /// Key that came with it.
         key: String,
-        /// Protocol and provider.
-        dialect: Dialect,
-        /// Model.
-        model: String,
-        /// Input tokens, estimated.
-        input_tokens: u64,
-        /// Most output tokens asked for.
-        max_output_tokens: Option<u64>,
+        /// What it asks for.
+        call: CallRequest,
+    },
+    /// A model call is still under way.
+    Renew {
+        /// Id from [`Admission`].
+        call: String,
     },
     /// A model call ended.
     Settle {
         /// Id from [`Admission`].
         call: String,
         /// What it used; none when the provider refused it and it cost nothing.
-        reading: Option<Reading>,
+        ending: Option<Ending>,
     },
+}
+
+/// What a model call asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRequest {
+    /// Operation, and with it protocol and provider.
+    pub operation: ModelOperation,
+    /// Model.
+    pub model: String,
+    /// Input tokens, estimated.
+    pub input_tokens: u64,
+    /// Most output tokens asked for.
+    pub max_output_tokens: Option<u64>,
+    /// Agent that OpenClaw names.
+    pub agent: Option<String>,
+    /// Session that OpenClaw names.
+    pub session: Option<String>,
+    /// Calls that the same run made before.
+    pub earlier_calls: u32,
+}
+
+/// How a model call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// What it used.
+    pub reading: Reading,
+    /// Milliseconds to the first byte of the answer; none when none came.
+    pub first_byte_ms: Option<u64>,
+    /// Milliseconds to its end.
+    pub total_ms: u64,
+    /// How it ended.
+    pub outcome: CallOutcome,
+}
+
+/// Answer to [`Command::Renew`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewal {
+    /// False when the call must end now.
+    pub go_on: bool,
 }
 
 /// Who asks, as far as the Worker could verify it.
@@ -190,6 +231,38 @@ pub enum Operation {
         /// Only days before this one, `YYYY-MM-DD`.
         before: Option<String>,
     },
+    /// `GET usage` with `group_by`.
+    UsageReport {
+        /// Fields to group by.
+        by: Vec<GroupBy>,
+        /// First day, `YYYY-MM-DD`; 31 days before `to` when absent.
+        from: Option<String>,
+        /// Last day; today when absent.
+        to: Option<String>,
+        /// Whether the answer is CSV.
+        csv: bool,
+    },
+    /// `GET usage/calls`.
+    Calls {
+        /// Only those before this one.
+        before: Option<u64>,
+        /// Whether the answer is CSV.
+        csv: bool,
+    },
+    /// `GET budgets`.
+    Budgets,
+    /// `POST budgets/extensions`.
+    Extend {
+        /// What to grant.
+        grant: GrantExtension,
+    },
+    /// `POST models/stop`.
+    StopModels {
+        /// Why.
+        stop: StopModels,
+    },
+    /// `DELETE models/stop`.
+    ResumeModels,
     /// `GET audit`.
     Audit {
         /// Only those before this one.
@@ -244,8 +317,11 @@ pub struct Reply {
     /// Policy version for the `ETag`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
-    /// Body.
+    /// Body; JSON unless `csv`.
     pub body: Value,
+    /// Whether the body is a text to send as CSV.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub csv: bool,
 }
 
 /// Answer to [`Command::Admit`].
@@ -254,15 +330,19 @@ pub struct Reply {
 pub enum Admission {
     /// It may start.
     Admitted {
-        /// Id to settle it with.
+        /// Id to renew and settle it with.
         call: String,
+        /// Output limit to send to the provider; none for the request's own.
+        output_tokens: Option<u64>,
     },
     /// The key is not the running container's.
     WrongKey,
     /// The policy offers no such model.
     UnknownModel,
-    /// The budget does not allow it.
+    /// A budget or another limit does not allow it.
     Refused {
+        /// Which kind of limit.
+        kind: ErrorKind,
         /// What to tell OpenClaw.
         message: String,
         /// Seconds until it makes sense to try again.
@@ -290,7 +370,19 @@ impl Reply {
             status,
             version: None,
             body,
+            csv: false,
         })
+    }
+
+    /// 200 with CSV.
+    #[must_use]
+    pub fn csv(text: String) -> Self {
+        Self {
+            status: 200,
+            version: None,
+            body: Value::String(text),
+            csv: true,
+        }
     }
 
     /// The same reply with an `ETag`.

@@ -69,6 +69,17 @@ impl Row {
         }
     }
 
+    /// A whole number that is never negative, or nothing.
+    ///
+    /// # Errors
+    /// When the column is absent or holds something else.
+    pub fn optional_count(&self, column: usize) -> Result<Option<u64>, StorageError> {
+        match self.0.get(column) {
+            Some(SqlValue::Null) => Ok(None),
+            _ => self.count(column).map(Some),
+        }
+    }
+
     /// Text.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use domain::id::GatewayName;
 use domain::policy::{EmailAddress, ModelSpec};
+use domain::prices::PriceTable;
 use domain::wire::gateway::ModelInfo;
 
 /// Version of this Worker.
@@ -24,6 +25,8 @@ pub struct Settings {
     pub bootstrap_admins: Vec<EmailAddress>,
     /// Models that may be called; the first is the default.
     pub models: Vec<ModelSpec>,
+    /// What models cost.
+    pub prices: PriceTable,
 }
 
 /// A variable that is missing or makes no sense.
@@ -59,6 +62,14 @@ impl Settings {
         if models.is_empty() {
             return Err(wrong("MODELS", &"names no model"));
         }
+        let prices = PriceTable::built_in().map_err(|error| wrong("MODEL_PRICES", &error))?;
+        let own = variable("MODEL_PRICES").filter(|value| !value.trim().is_empty());
+        let prices = match own {
+            Some(own) => prices
+                .with_overrides(&own)
+                .map_err(|error| wrong("MODEL_PRICES", &error))?,
+            None => prices,
+        };
         Ok(Self {
             name: name
                 .trim()
@@ -82,6 +93,7 @@ impl Settings {
                 })
                 .collect::<Result<_, _>>()?,
             models,
+            prices,
         })
     }
 
@@ -181,6 +193,10 @@ pub(crate) mod tests {
             ("BOOTSTRAP_ADMINS", Some("ada")),
             ("MODELS", Some("[]")),
             ("MODELS", Some("{")),
+            (
+                "MODEL_PRICES",
+                Some("{\"openai/m1\": {\"input\": -1, \"output\": 1}}"),
+            ),
             (
                 "MODELS",
                 Some(r#"[{"provider":"other","id":"m","context_tokens":1,"max_output_tokens":1}]"#),

@@ -1,18 +1,23 @@
 //! How many tokens a model call used, read from what the provider answers.
 //!
-//! In scope: OpenAI chat completions and Anthropic messages, as one JSON
-//! document or as server-sent events, cut anywhere. Out of scope: prices.
+//! In scope: OpenAI chat completions, responses and embeddings, and Anthropic
+//! messages, as one JSON document or as server-sent events, cut anywhere. Out of
+//! scope: prices.
 //!
 //! What a provider does not say, or says in a way nobody can believe, is
 //! estimated from the bytes that went through, never taken as nothing.
 
+mod attribution;
 mod dialect;
 mod estimate;
+mod operation;
 mod request;
 mod sse;
 
-pub use dialect::{BUDGET_MESSAGE_PREFIX, Dialect, ErrorKind};
+pub use attribution::{Attribution, clean_session};
+pub use dialect::{BUDGET_MESSAGE_PREFIX, Dialect, ErrorKind, LIMIT_MESSAGE_PREFIX};
 pub use estimate::{BYTES_PER_TOKEN, estimate_tokens};
+pub use operation::Operation;
 pub use request::{ModelRequest, RequestError, read_request};
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +36,15 @@ pub struct Usage {
     pub input_tokens: u64,
     /// Output tokens, reasoning included.
     pub output_tokens: u64,
+    /// Of the input, those read from a cache.
+    #[serde(default)]
+    pub cached_input_tokens: u64,
+    /// Of the input, those written to a cache.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// Of the output, those that only reasoned.
+    #[serde(default)]
+    pub reasoning_tokens: u64,
 }
 
 impl Usage {
@@ -85,7 +99,7 @@ impl Framing {
 /// Counts the tokens of one answer as its bytes pass by.
 #[derive(Debug)]
 pub struct Meter {
-    dialect: Dialect,
+    operation: Operation,
     framing: Framing,
     events: SseReader,
     document: Vec<u8>,
@@ -98,6 +112,9 @@ pub struct Meter {
 pub(crate) struct Reported {
     input: Option<u64>,
     output: Option<u64>,
+    cached: u64,
+    cache_write: u64,
+    reasoning: u64,
     /// The output count is that of the finished answer.
     complete: bool,
     /// Bytes of generated text and arguments.
@@ -111,14 +128,19 @@ impl Reported {
     fn raise_output(&mut self, tokens: Option<u64>) {
         self.output = self.output.max(tokens);
     }
+    fn raise_kinds(&mut self, cached: Option<u64>, written: Option<u64>, reasoning: Option<u64>) {
+        self.cached = self.cached.max(cached.unwrap_or(0));
+        self.cache_write = self.cache_write.max(written.unwrap_or(0));
+        self.reasoning = self.reasoning.max(reasoning.unwrap_or(0));
+    }
 }
 
 impl Meter {
-    /// A meter for an answer in the given dialect and framing.
+    /// A meter for an answer to the given operation in the given framing.
     #[must_use]
-    pub fn new(dialect: Dialect, framing: Framing) -> Self {
+    pub fn new(operation: Operation, framing: Framing) -> Self {
         Self {
-            dialect,
+            operation,
             framing,
             events: SseReader::default(),
             document: Vec::new(),
@@ -132,9 +154,9 @@ impl Meter {
         self.seen_bytes = self.seen_bytes.saturating_add(chunk.len() as u64);
         match self.framing {
             Framing::Events => {
-                let (dialect, reported) = (self.dialect, &mut self.reported);
+                let (operation, reported) = (self.operation, &mut self.reported);
                 self.events
-                    .push(chunk, |data| read_value(dialect, data, reported));
+                    .push(chunk, |data| read_value(operation, data, reported));
             }
             Framing::Document => {
                 let room = MAX_EVENT_BYTES.saturating_sub(self.document.len());
@@ -147,11 +169,14 @@ impl Meter {
     #[must_use]
     pub fn finish(mut self, request_bytes: u64) -> Reading {
         if self.framing == Framing::Document {
-            read_value(self.dialect, &self.document, &mut self.reported);
+            read_value(self.operation, &self.document, &mut self.reported);
         }
         let Reported {
             input,
             output,
+            cached,
+            cache_write,
+            reasoning,
             complete,
             text_bytes,
         } = self.reported;
@@ -162,15 +187,25 @@ impl Meter {
         } else {
             text_bytes
         };
-        let seen = estimate_tokens(unread);
+        let makes_output = self.operation != Operation::Embeddings;
+        let seen = if makes_output {
+            estimate_tokens(unread)
+        } else {
+            0
+        };
         let (output_tokens, output_known) = match output {
             Some(tokens) if complete => (tokens, true),
             Some(tokens) => (tokens.max(seen), false),
-            None => (seen, false),
+            None => (seen, !makes_output),
         };
+        let input_tokens = input.unwrap_or_else(|| estimate_tokens(request_bytes));
+        let cached_input_tokens = cached.min(input_tokens);
         let usage = Usage {
-            input_tokens: input.unwrap_or_else(|| estimate_tokens(request_bytes)),
+            input_tokens,
             output_tokens,
+            cached_input_tokens,
+            cache_write_tokens: cache_write.min(input_tokens - cached_input_tokens),
+            reasoning_tokens: reasoning.min(output_tokens),
         };
         let known = input.is_some() && output_known;
         Reading {
@@ -184,9 +219,9 @@ impl Meter {
     }
 }
 
-fn read_value(dialect: Dialect, data: &[u8], reported: &mut Reported) {
+fn read_value(operation: Operation, data: &[u8], reported: &mut Reported) {
     if let Ok(value) = serde_json::from_slice::<Value>(data) {
-        dialect.read(&value, reported);
+        operation.read(&value, reported);
     }
 }
 

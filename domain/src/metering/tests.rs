@@ -18,8 +18,8 @@ const ANTHROPIC: &str = concat!(
     "\"usage\":{\"output_tokens\":77}}\r\n\r\n",
 );
 
-fn read(dialect: Dialect, framing: Framing, chunks: &[&[u8]]) -> Reading {
-    let mut meter = Meter::new(dialect, framing);
+fn read(operation: Operation, framing: Framing, chunks: &[&[u8]]) -> Reading {
+    let mut meter = Meter::new(operation, framing);
     for chunk in chunks {
         meter.push(chunk);
     }
@@ -31,21 +31,169 @@ fn reported(input_tokens: u64, output_tokens: u64) -> Reading {
         usage: Usage {
             input_tokens,
             output_tokens,
+            ..Usage::default()
         },
         source: Source::Reported,
     }
 }
 
+fn cached_messages() -> Reading {
+    let usage = Usage {
+        cached_input_tokens: 200,
+        cache_write_tokens: 3,
+        ..reported(213, 77).usage
+    };
+    Reading {
+        usage,
+        source: Source::Reported,
+    }
+}
+
+#[test]
+fn a_response_reports_its_usage_with_its_kinds() {
+    let stream = concat!(
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"Hello\"}\n\n",
+        "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":75,",
+        "\"input_tokens_details\":{\"cached_tokens\":32},\"output_tokens\":1186,",
+        "\"output_tokens_details\":{\"reasoning_tokens\":1024},\"total_tokens\":1261}}}\n\n",
+    );
+    let reading = read(Operation::Responses, Framing::Events, &[stream.as_bytes()]);
+    let usage = Usage {
+        cached_input_tokens: 32,
+        reasoning_tokens: 1_024,
+        ..reported(75, 1_186).usage
+    };
+    assert_eq!(
+        reading,
+        Reading {
+            usage,
+            source: Source::Reported
+        }
+    );
+    let cut = stream
+        .split("event: response.completed")
+        .next()
+        .unwrap_or_default();
+    let reading = read(Operation::Responses, Framing::Events, &[cut.as_bytes()]);
+    assert_eq!(
+        (reading.usage.output_tokens, reading.source),
+        (2, Source::Estimated)
+    );
+}
+
+#[test]
+fn embeddings_make_no_output() {
+    let body = json!({"data": [{"embedding": [0.1, 0.2]}], "usage": {"prompt_tokens": 8, "total_tokens": 8}});
+    let body = body.to_string();
+    let reading = read(Operation::Embeddings, Framing::Document, &[body.as_bytes()]);
+    assert_eq!(reading, reported(8, 0));
+    let reading = read(Operation::Embeddings, Framing::Document, &[b"<busy>"]);
+    assert_eq!(
+        (reading.usage.total(), reading.source),
+        (100, Source::Estimated)
+    );
+}
+
+#[test]
+fn cached_tokens_of_chat_completions_are_told_apart() {
+    let body = json!({"usage": {"prompt_tokens": 100, "completion_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 900}, "completion_tokens_details": {"reasoning_tokens": 5}}});
+    let body = body.to_string();
+    let reading = read(
+        Operation::ChatCompletions,
+        Framing::Document,
+        &[body.as_bytes()],
+    );
+    let usage = Usage {
+        cached_input_tokens: 100,
+        reasoning_tokens: 5,
+        ..reported(100, 9).usage
+    };
+    assert_eq!(
+        reading,
+        Reading {
+            usage,
+            source: Source::Reported
+        },
+        "never more cached than there was"
+    );
+}
+
+#[test]
+fn the_output_is_limited_in_the_provider_s_own_field() {
+    let limited = |operation, body: Value| {
+        let mut request = read_request(operation, body.to_string().as_bytes()).expect("readable");
+        request.limit_output(100);
+        request.body
+    };
+    let chat = |body| limited(Operation::ChatCompletions, body);
+    assert_eq!(
+        chat(json!({"model": "m"}))["max_completion_tokens"],
+        json!(100)
+    );
+    assert_eq!(
+        chat(json!({"model": "m", "max_tokens": 500})),
+        json!({"model": "m", "max_tokens": 100})
+    );
+    assert_eq!(
+        chat(json!({"model": "m", "max_tokens": 5}))["max_tokens"],
+        json!(5)
+    );
+    let both = chat(json!({"model": "m", "max_tokens": 500, "max_completion_tokens": 400}));
+    assert_eq!(
+        (&both["max_tokens"], &both["max_completion_tokens"]),
+        (&json!(100), &json!(100))
+    );
+    assert_eq!(
+        limited(Operation::Responses, json!({"model": "m"}))["max_output_tokens"],
+        json!(100)
+    );
+    assert_eq!(
+        limited(Operation::Embeddings, json!({"model": "m"})),
+        json!({"model": "m"})
+    );
+    let messages = limited(
+        Operation::Messages,
+        json!({"model": "m", "max_tokens": 9_000, "thinking": {"type": "enabled", "budget_tokens": 4_000}}),
+    );
+    assert_eq!(messages["thinking"], json!({"type": "disabled"}));
+    let body = json!({"model": "m", "max_tokens": 9_000, "thinking": {"type": "enabled", "budget_tokens": 8_000}});
+    let mut request =
+        read_request(Operation::Messages, body.to_string().as_bytes()).expect("readable");
+    request.limit_output(5_000);
+    assert_eq!(request.body["thinking"]["budget_tokens"], json!(4_999));
+}
+
+#[test]
+fn an_operation_is_found_by_its_path() {
+    for operation in Operation::ALL {
+        assert_eq!(
+            Operation::find(operation.dialect(), operation.path()),
+            Some(operation)
+        );
+    }
+    assert_eq!(Operation::find(Dialect::Anthropic, "/v1/responses"), None);
+    assert_eq!(Operation::find(Dialect::Openai, "/v1/models"), None);
+}
+
 #[test]
 fn an_openai_stream_reports_its_usage() {
-    let reading = read(Dialect::Openai, Framing::Events, &[OPENAI.as_bytes()]);
+    let reading = read(
+        Operation::ChatCompletions,
+        Framing::Events,
+        &[OPENAI.as_bytes()],
+    );
     assert_eq!(reading, reported(12, 34));
 }
 
 #[test]
 fn an_anthropic_stream_counts_cached_input_and_the_last_output() {
-    let reading = read(Dialect::Anthropic, Framing::Events, &[ANTHROPIC.as_bytes()]);
-    assert_eq!(reading, reported(213, 77));
+    let reading = read(
+        Operation::Messages,
+        Framing::Events,
+        &[ANTHROPIC.as_bytes()],
+    );
+    assert_eq!(reading, cached_messages());
 }
 
 #[test]
@@ -53,7 +201,7 @@ fn one_document_reports_its_usage() {
     let body = json!({"choices": [{"message": {"content": "hi"}}],
         "usage": {"prompt_tokens": 5, "completion_tokens": 6}});
     let reading = read(
-        Dialect::Openai,
+        Operation::ChatCompletions,
         Framing::Document,
         &[body.to_string().as_bytes()],
     );
@@ -61,7 +209,7 @@ fn one_document_reports_its_usage() {
     let body = json!({"type": "message", "content": [{"type": "text", "text": "hi"}],
         "usage": {"input_tokens": 7, "output_tokens": 8}});
     let reading = read(
-        Dialect::Anthropic,
+        Operation::Messages,
         Framing::Document,
         &[body.to_string().as_bytes()],
     );
@@ -74,11 +222,16 @@ fn a_stream_cut_before_its_usage_is_estimated() {
         .split("data: {\"choices\":[],")
         .next()
         .unwrap_or_default();
-    let reading = read(Dialect::Openai, Framing::Events, &[cut.as_bytes()]);
+    let reading = read(
+        Operation::ChatCompletions,
+        Framing::Events,
+        &[cut.as_bytes()],
+    );
     // "assistant" + "Hel" + "lo" are 14 bytes.
     let usage = Usage {
         input_tokens: 100,
         output_tokens: 4,
+        ..Usage::default()
     };
     assert_eq!(
         reading,
@@ -95,7 +248,7 @@ fn an_anthropic_stream_cut_short_does_not_count_as_one_token() {
         .split("event: message_delta")
         .next()
         .unwrap_or_default();
-    let reading = read(Dialect::Anthropic, Framing::Events, &[cut.as_bytes()]);
+    let reading = read(Operation::Messages, Framing::Events, &[cut.as_bytes()]);
     assert_eq!(reading.usage.input_tokens, 213);
     assert!(reading.usage.output_tokens >= 10, "{reading:?}");
     assert_eq!(reading.source, Source::Estimated);
@@ -110,7 +263,7 @@ fn an_answer_that_nobody_understands_is_never_free() {
         b"{",
     ] {
         for framing in [Framing::Events, Framing::Document] {
-            let reading = read(Dialect::Openai, framing, &[garbage]);
+            let reading = read(Operation::ChatCompletions, framing, &[garbage]);
             assert_eq!(reading.source, Source::Estimated);
             assert!(reading.usage.output_tokens > 0 && reading.usage.input_tokens > 0);
         }
@@ -130,13 +283,14 @@ fn missing_negative_and_absurd_counts_are_not_believed() {
         let body = json!({"choices": [{"message": {"content": "abcdefgh"}}],
             "usage": {"prompt_tokens": count, "completion_tokens": count}});
         let reading = read(
-            Dialect::Openai,
+            Operation::ChatCompletions,
             Framing::Document,
             &[body.to_string().as_bytes()],
         );
         let usage = Usage {
             input_tokens: 100,
             output_tokens: 2,
+            ..Usage::default()
         };
         assert_eq!(
             reading,
@@ -151,7 +305,7 @@ fn missing_negative_and_absurd_counts_are_not_believed() {
 
 #[test]
 fn an_endless_line_is_not_kept() {
-    let mut meter = Meter::new(Dialect::Openai, Framing::Events);
+    let mut meter = Meter::new(Operation::ChatCompletions, Framing::Events);
     let chunk = vec![b'x'; 1024 * 1024];
     for _ in 0..8 {
         meter.push(&chunk);
@@ -168,7 +322,11 @@ fn a_repeated_count_takes_the_highest() {
         "data: {\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n",
     );
     assert_eq!(
-        read(Dialect::Openai, Framing::Events, &[stream.as_bytes()]),
+        read(
+            Operation::ChatCompletions,
+            Framing::Events,
+            &[stream.as_bytes()]
+        ),
         reported(3, 9)
     );
 }
@@ -192,23 +350,29 @@ fn a_stream_is_made_to_report_usage() {
         json!({"model": "m", "stream": true, "stream_options": {"include_usage": false}}),
         json!({"model": "m", "stream": true, "stream_options": null}),
     ] {
-        let read = read_request(Dialect::Openai, body.to_string().as_bytes()).expect("readable");
+        let read = read_request(Operation::ChatCompletions, body.to_string().as_bytes())
+            .expect("readable");
         assert_eq!(read.body["stream_options"]["include_usage"], json!(true));
     }
     let body = json!({"model": "m", "stream": true, "max_tokens": 5});
-    let read = read_request(Dialect::Anthropic, body.to_string().as_bytes()).expect("readable");
+    let read = read_request(Operation::Messages, body.to_string().as_bytes()).expect("readable");
     assert_eq!(read.body, body);
     assert_eq!(read.max_output_tokens, Some(5));
 }
 
 #[test]
 fn requests_that_cannot_be_metered_are_refused() {
-    let error = |body: &str| read_request(Dialect::Openai, body.as_bytes()).expect_err(body);
+    let error =
+        |body: &str| read_request(Operation::ChatCompletions, body.as_bytes()).expect_err(body);
     assert_eq!(error("[]"), RequestError::NotAnObject);
     assert_eq!(error("{"), RequestError::NotAnObject);
     assert_eq!(error("{}"), RequestError::NoModel);
     assert_eq!(error(r#"{"model":3}"#), RequestError::NoModel);
     assert_eq!(error(r#"{"model":"m","n":4}"#), RequestError::ManyAnswers);
+    assert_eq!(
+        error(r#"{"model":"m","background":true}"#),
+        RequestError::Background
+    );
     for limit in ["-1", "0", "1.5", "\"9\"", "1e30"] {
         let body = format!(r#"{{"model":"m","max_completion_tokens":{limit}}}"#);
         assert_eq!(
@@ -246,8 +410,8 @@ proptest! {
     #[test]
     fn cuts_change_nothing(cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
         for (dialect, stream, whole) in [
-            (Dialect::Openai, OPENAI, reported(12, 34)),
-            (Dialect::Anthropic, ANTHROPIC, reported(213, 77)),
+            (Operation::ChatCompletions, OPENAI, reported(12, 34)),
+            (Operation::Messages, ANTHROPIC, cached_messages()),
         ] {
             let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(stream.len())).collect();
             at.sort_unstable();
@@ -266,7 +430,7 @@ proptest! {
     #[test]
     fn any_bytes_can_be_metered(bytes in prop::collection::vec(any::<u8>(), 1..400)) {
         for framing in [Framing::Events, Framing::Document] {
-            for dialect in [Dialect::Openai, Dialect::Anthropic] {
+            for dialect in [Operation::ChatCompletions, Operation::Messages] {
                 let reading = read(dialect, framing, &[&bytes]);
                 assert!(reading.usage.total() > 0);
             }

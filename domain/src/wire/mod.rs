@@ -5,6 +5,7 @@
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
 //! - [`openclaw`]: the headers that OpenClaw trusts.
+//! - [`usage`]: what it says about usage and budgets.
 //!
 //! Times are RFC 3339 in UTC, sizes bytes, durations in the unit of the name.
 //! Requests refuse unknown fields; responses may gain fields, so readers ignore
@@ -14,3 +15,4 @@ pub mod gateway;
 pub mod init;
 pub mod openclaw;
 pub mod registry;
+pub mod usage;

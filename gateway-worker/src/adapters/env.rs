@@ -31,6 +31,8 @@ pub struct Upstream {
     pub base_url: String,
     /// The real key; empty for a server that wants none.
     pub key: String,
+    /// Token of a Cloudflare AI Gateway in front of it; empty for none.
+    pub gateway_token: String,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -75,5 +77,13 @@ fn upstream(env: &Env, base: &str, key: &str) -> Option<Upstream> {
         .secret(key)
         .map(|key| key.to_string())
         .unwrap_or_default();
-    (!base_url.is_empty()).then_some(Upstream { base_url, key })
+    let gateway_token = env
+        .secret("AI_GATEWAY_TOKEN")
+        .map(|token| token.to_string());
+    let gateway_token = gateway_token.unwrap_or_default();
+    (!base_url.is_empty()).then_some(Upstream {
+        base_url,
+        key,
+        gateway_token,
+    })
 }

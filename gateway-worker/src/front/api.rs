@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use domain::audit::{self, Door, Origin};
 use domain::problem::Problem;
+use serde_json::Value;
 use worker::{Request, Response, Url};
 
 use super::guard::{self, Claim};
@@ -89,6 +90,7 @@ async fn read(request: &mut Request, url: &Url, settings: &Settings) -> Result<C
         query: url.query_pairs().into_owned().collect(),
         if_match: header("if-match"),
         content_type: header("content-type"),
+        accept: header("accept"),
         body: body::read(request, route.max_body).await?,
     };
     let operation = (route.read)(&read)?;
@@ -113,8 +115,22 @@ fn finish(outcome: Outcome, origin: Option<&str>, settings: &Settings) -> worker
     let response = match outcome {
         Ok(Reply {
             status,
+            body: Value::String(text),
+            csv: true,
+            ..
+        }) => {
+            let headers = [
+                ("content-type", "text/csv; charset=utf-8".to_owned()),
+                ("cache-control", "no-store".to_owned()),
+                ("x-content-type-options", "nosniff".to_owned()),
+            ];
+            with_headers(Response::ok(text)?.with_status(status), &headers)?
+        }
+        Ok(Reply {
+            status,
             version,
             body,
+            ..
         }) => {
             let response = edge::reply::json(status, &body)?;
             match version {

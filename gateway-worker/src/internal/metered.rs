@@ -3,42 +3,62 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use domain::metering::{Meter, Reading};
+use domain::metering::Meter;
+use domain::wire::usage::CallOutcome;
 use futures_channel::oneshot;
 use futures_util::{Stream, StreamExt};
 
+use crate::command::Ending;
+
 /// Passes chunks on untouched; when it ends, or is given up because the client
 /// hung up, it says what the answer used.
-pub struct Metered<S> {
+pub struct Metered<S, T>
+where
+    T: Fn() -> u64,
+{
     inner: S,
     request_bytes: u64,
-    meter: Option<(Meter, oneshot::Sender<Reading>)>,
+    /// Milliseconds since the call started.
+    since: T,
+    first_byte_ms: Option<u64>,
+    meter: Option<(Meter, oneshot::Sender<Option<Ending>>)>,
 }
 
-impl<S> Metered<S> {
-    /// Meters `inner`; the receiver gets the reading exactly once.
-    pub fn new(inner: S, meter: Meter, request_bytes: u64) -> (Self, oneshot::Receiver<Reading>) {
-        let (sender, receiver) = oneshot::channel();
-        (
-            Self {
-                inner,
-                request_bytes,
-                meter: Some((meter, sender)),
-            },
-            receiver,
-        )
+impl<S, T: Fn() -> u64> Metered<S, T> {
+    /// Meters `inner`; `ended` gets the ending exactly once.
+    pub fn new(
+        inner: S,
+        meter: Meter,
+        request_bytes: u64,
+        since: T,
+        ended: oneshot::Sender<Option<Ending>>,
+    ) -> Self {
+        Self {
+            inner,
+            request_bytes,
+            since,
+            first_byte_ms: None,
+            meter: Some((meter, ended)),
+        }
     }
 
-    fn settle(&mut self) {
-        if let Some((meter, sender)) = self.meter.take() {
+    fn settle(&mut self, outcome: CallOutcome) {
+        if let Some((meter, ended)) = self.meter.take() {
+            let ending = Ending {
+                reading: meter.finish(self.request_bytes),
+                first_byte_ms: self.first_byte_ms,
+                total_ms: (self.since)(),
+                outcome,
+            };
             // Nobody waits for it only when the Worker itself is going away.
-            let _ = sender.send(meter.finish(self.request_bytes));
+            let _ = ended.send(Some(ending));
         }
     }
 }
 
-impl<S, E> Stream for Metered<S>
+impl<S, E, T> Stream for Metered<S, T>
 where
+    T: Fn() -> u64,
     S: Stream<Item = Result<Vec<u8>, E>> + Unpin,
 {
     type Item = Result<Vec<u8>, E>;
@@ -48,27 +68,31 @@ where
         let item = futures_util::ready!(this.inner.poll_next_unpin(context));
         match &item {
             Some(Ok(chunk)) => {
+                if this.first_byte_ms.is_none() {
+                    this.first_byte_ms = Some((this.since)());
+                }
                 if let Some((meter, _)) = &mut this.meter {
                     meter.push(chunk);
                 }
             }
-            Some(Err(_)) | None => this.settle(),
+            Some(Err(_)) => this.settle(CallOutcome::Cut),
+            None => this.settle(CallOutcome::Finished),
         }
         Poll::Ready(item)
     }
 }
 
-impl<S> Drop for Metered<S> {
+impl<S, T: Fn() -> u64> Drop for Metered<S, T> {
     fn drop(&mut self) {
-        self.settle();
+        self.settle(CallOutcome::Cut);
     }
 }
 
-impl<S: Unpin> Unpin for Metered<S> {}
+impl<S: Unpin, T: Fn() -> u64> Unpin for Metered<S, T> {}
 
 #[cfg(test)]
 mod tests {
-    use domain::metering::{Dialect, Framing, Source, Usage};
+    use domain::metering::{Framing, Operation, Source, Usage};
     use futures_util::{FutureExt, stream};
 
     use super::*;
@@ -78,17 +102,24 @@ mod tests {
 
     type Chunks = Vec<Result<Vec<u8>, &'static str>>;
 
-    fn metered(
-        chunks: Chunks,
-    ) -> (
-        impl Stream<Item = Result<Vec<u8>, &'static str>> + Unpin,
-        oneshot::Receiver<Reading>,
-    ) {
-        Metered::new(
-            stream::iter(chunks),
-            Meter::new(Dialect::Openai, Framing::Events),
-            40,
-        )
+    type Metering = (
+        Box<dyn Stream<Item = Result<Vec<u8>, &'static str>> + Unpin>,
+        oneshot::Receiver<Option<Ending>>,
+    );
+
+    fn metered(chunks: Chunks) -> Metering {
+        let (ended, ending) = oneshot::channel();
+        let meter = Meter::new(Operation::ChatCompletions, Framing::Events);
+        let stream = Metered::new(stream::iter(chunks), meter, 40, || 7, ended);
+        (Box::new(stream), ending)
+    }
+
+    fn ending(receiver: oneshot::Receiver<Option<Ending>>) -> Ending {
+        receiver
+            .now_or_never()
+            .expect("settled")
+            .expect("sent")
+            .expect("used something")
     }
 
     fn chunk(text: &str) -> Result<Vec<u8>, &'static str> {
@@ -100,14 +131,22 @@ mod tests {
         let (stream, reading) = metered(vec![chunk(EVENT), chunk(USAGE)]);
         let passed: Chunks = stream.collect().now_or_never().expect("no waiting");
         assert_eq!(passed, [chunk(EVENT), chunk(USAGE)]);
-        let reading = reading.now_or_never().expect("settled").expect("sent");
+        let Ending {
+            reading,
+            outcome,
+            first_byte_ms,
+            ..
+        } = ending(reading);
+        assert_eq!(first_byte_ms, Some(7));
         assert_eq!(
             reading.usage,
             Usage {
                 input_tokens: 5,
-                output_tokens: 6
+                output_tokens: 6,
+                ..Usage::default()
             }
         );
+        assert_eq!(outcome, CallOutcome::Finished);
     }
 
     #[test]
@@ -115,14 +154,22 @@ mod tests {
         let (mut stream, reading) = metered(vec![chunk(EVENT), chunk(USAGE)]);
         assert!(stream.next().now_or_never().is_some());
         drop(stream);
-        let reading = reading.now_or_never().expect("settled").expect("sent");
+        let Ending {
+            reading,
+            outcome,
+            first_byte_ms,
+            ..
+        } = ending(reading);
+        assert_eq!(first_byte_ms, Some(7));
         assert_eq!(
             reading.usage,
             Usage {
                 input_tokens: 10,
-                output_tokens: 2
+                output_tokens: 2,
+                ..Usage::default()
             }
         );
+        assert_eq!(outcome, CallOutcome::Cut);
         assert_eq!(reading.source, Source::Estimated);
     }
 
@@ -131,7 +178,16 @@ mod tests {
         let (stream, reading) = metered(vec![chunk(EVENT), Err("reset")]);
         let passed: Chunks = stream.collect().now_or_never().expect("no waiting");
         assert_eq!(passed.len(), 2);
-        let reading = reading.now_or_never().expect("settled").expect("sent");
-        assert_eq!(reading.source, Source::Estimated);
+        let Ending {
+            reading,
+            outcome,
+            first_byte_ms,
+            ..
+        } = ending(reading);
+        assert_eq!(first_byte_ms, Some(7));
+        assert_eq!(
+            (reading.source, outcome),
+            (Source::Estimated, CallOutcome::Cut)
+        );
     }
 }

@@ -3,6 +3,7 @@
 pub mod governance;
 pub mod metered;
 pub mod models;
+mod watch;
 
 use domain::problem::Problem;
 use domain::wire::init::{GOVERNANCE_HOST, MODELS_HOST};

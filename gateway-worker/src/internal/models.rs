@@ -2,26 +2,35 @@
 //! before the call, the real key is added here and nowhere else, and tokens are
 //! counted as the answer passes by.
 
-use domain::metering::{Dialect, ErrorKind, Framing, Meter, ModelRequest, read_request};
+use domain::metering::{
+    Dialect, ErrorKind, Framing, Meter, ModelRequest, Operation, clean_session, read_request,
+};
 use domain::problem::Problem;
 use edge::credentials::{self, Credential};
+use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
 use worker::{
-    Context, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
-    Result, Url, console_error,
+    AbortController, AbortSignal, Context, Error, Fetch, Headers, Method, Request, RequestInit,
+    RequestRedirect, Response, Result, Url, console_error,
 };
 
 use super::metered::Metered;
+use super::watch::{self, Watched};
 use crate::adapters::body;
+use crate::adapters::clock::now;
 use crate::adapters::env::{Upstream, Upstreams};
 use crate::adapters::sandbox_stub::SandboxStub;
-use crate::command::{Admission, Command};
+use crate::command::{Admission, CallRequest, Command, Ending};
 use crate::settings::Settings;
 
 /// Largest request, in bytes. Pictures travel inside it as base64.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
+/// Carries the id of OpenClaw's session, where its configuration asks for it.
+const SESSION_HEADER: &str = "x-session-affinity";
+/// Host of Cloudflare's AI Gateway, whose OpenAI addresses hold no version.
+const AI_GATEWAY: &str = "https://gateway.ai.cloudflare.com/";
 /// Headers of the answer that reach OpenClaw.
 const PASSED_BACK: &[&str] = &[
     "cache-control",
@@ -62,57 +71,93 @@ pub(super) async fn serve(
     let Some(dialect) = Dialect::from_provider(provider) else {
         return edge::reply::problem(&Problem::not_found("There is no such provider."));
     };
-    let outcome =
-        if request.method() == Method::Post && dialect.path().strip_prefix('/') == Some(path) {
-            call(request, dialect, context, settings, sandbox, upstreams).await
-        } else {
-            Err(Refusal::new(
-                ErrorKind::NotFound,
-                format!("only POST {} is let through", dialect.path()),
-            ))
-        };
+    let path = format!("/{path}");
+    let outcome = match Operation::find(dialect, &path) {
+        Some(operation) if request.method() == Method::Post => {
+            call(request, operation, context, settings, sandbox, upstreams).await
+        }
+        _ => Err(Refusal::new(ErrorKind::NotFound, offered(dialect))),
+    };
     outcome.or_else(|refusal| refused(dialect, &refusal))
+}
+
+fn offered(dialect: Dialect) -> String {
+    let of = Operation::ALL
+        .into_iter()
+        .filter(|operation| operation.dialect() == dialect);
+    let paths: Vec<&str> = of.map(Operation::path).collect();
+    format!("only POST {} is let through", paths.join(", "))
 }
 
 async fn call(
     request: &mut Request,
-    dialect: Dialect,
+    operation: Operation,
     context: &Context,
     settings: &Settings,
     sandbox: SandboxStub,
     upstreams: &Upstreams,
 ) -> std::result::Result<Response, Refusal> {
+    let dialect = operation.dialect();
     let key = key(request);
     let bytes = body::read(request, MAX_REQUEST)
         .await
         .map_err(|problem| Refusal::new(ErrorKind::TooLarge, problem.detail))?;
-    let asked = read_request(dialect, &bytes)
+    let mut asked = read_request(operation, &bytes)
         .map_err(|error| Refusal::new(ErrorKind::Invalid, error.to_string()))?;
+    if let Some(session) = request.headers().get(SESSION_HEADER).ok().flatten() {
+        asked.attribution.session = clean_session(&session).or(asked.attribution.session);
+    }
     let upstream = upstreams.get(dialect).ok_or_else(|| {
         Refusal::new(
             ErrorKind::NotFound,
             format!("{} is not set up here", dialect.provider()),
         )
     })?;
-    let call = admit(&sandbox, dialect, key, &asked, settings).await?;
+    let (call, limit) = admit(&sandbox, key, &asked, settings).await?;
+    if let Some(limit) = limit {
+        asked.limit_output(limit);
+    }
+    let started_at = now();
     let request_bytes = bytes.len() as u64;
-    match send(request, dialect, upstream, &asked).await {
+    let abort = AbortController::default();
+    let signal = abort.signal();
+    let (ended, ending) = oneshot::channel();
+    // Registered before the answer goes out, so that it outlives a client that hangs up.
+    context.wait_until(watch::over(Watched {
+        sandbox,
+        call,
+        abort,
+        ending,
+    }));
+    match send(request, upstream, &asked, &signal).await {
         Ok(answer) if (200..300).contains(&answer.status_code()) => {
-            metered(answer, dialect, request_bytes, context, sandbox, call)
+            let progress = Progress {
+                operation,
+                request_bytes,
+                started_at,
+            };
+            metered(answer, progress, ended)
         }
         Ok(answer) => {
-            settle_nothing(&sandbox, call).await;
+            let _ = ended.send(None);
             failed(answer)
         }
         Err(error) => {
             console_error!("{}: {error}", dialect.provider());
-            settle_nothing(&sandbox, call).await;
+            let _ = ended.send(None);
             Err(Refusal::new(
                 ErrorKind::Upstream,
                 "the provider cannot be reached",
             ))
         }
     }
+}
+
+/// A call whose answer has begun.
+struct Progress {
+    operation: Operation,
+    request_bytes: u64,
+    started_at: chrono::DateTime<chrono::Utc>,
 }
 
 /// The key that OpenClaw shows: each protocol has its own header for it.
@@ -127,21 +172,25 @@ fn key(request: &Request) -> String {
 
 async fn admit(
     sandbox: &SandboxStub,
-    dialect: Dialect,
     key: String,
     asked: &ModelRequest,
     settings: &Settings,
-) -> std::result::Result<String, Refusal> {
-    let command = Command::Admit {
-        key,
-        dialect,
+) -> std::result::Result<(String, Option<u64>), Refusal> {
+    let call = CallRequest {
+        operation: asked.operation,
         model: asked.model.clone(),
         input_tokens: asked.estimated_input_tokens,
         max_output_tokens: asked.max_output_tokens,
+        agent: asked.attribution.agent.clone(),
+        session: asked.attribution.session.clone(),
+        earlier_calls: asked.attribution.earlier_calls,
     };
-    let admission = sandbox.ask_for(&command).await;
+    let admission = sandbox.ask_for(&Command::Admit { key, call }).await;
     match admission.map_err(|problem| Refusal::new(ErrorKind::Upstream, problem.detail))? {
-        Admission::Admitted { call } => Ok(call),
+        Admission::Admitted {
+            call,
+            output_tokens,
+        } => Ok((call, output_tokens)),
         Admission::WrongKey => Err(Refusal::new(
             ErrorKind::Key,
             "the key is not that of the running container",
@@ -152,10 +201,11 @@ async fn admit(
             Err(Refusal::new(ErrorKind::NotFound, message))
         }
         Admission::Refused {
+            kind,
             message,
             retry_after_seconds,
         } => Err(Refusal {
-            kind: ErrorKind::Budget,
+            kind,
             message,
             retry_after: Some(retry_after_seconds),
         }),
@@ -164,9 +214,9 @@ async fn admit(
 
 async fn send(
     request: &Request,
-    dialect: Dialect,
     upstream: &Upstream,
     asked: &ModelRequest,
+    signal: &AbortSignal,
 ) -> std::result::Result<Response, Error> {
     let headers = Headers::new();
     for name in PASSED_ON {
@@ -176,10 +226,16 @@ async fn send(
     }
     headers.set("content-type", "application/json")?;
     if !upstream.key.is_empty() {
-        match dialect {
+        match asked.operation.dialect() {
             Dialect::Openai => headers.set("authorization", &format!("Bearer {}", upstream.key))?,
             Dialect::Anthropic => headers.set("x-api-key", &upstream.key)?,
         }
+    }
+    if !upstream.gateway_token.is_empty() {
+        headers.set(
+            "cf-aig-authorization",
+            &format!("Bearer {}", upstream.gateway_token),
+        )?;
     }
     let mut init = RequestInit::new();
     // A redirect could carry the key to another server.
@@ -187,26 +243,34 @@ async fn send(
         .with_headers(headers)
         .with_redirect(RequestRedirect::Manual)
         .with_body(Some(JsValue::from_str(&asked.body.to_string())));
-    let request = Request::new_with_init(&target(&upstream.base_url, dialect), &init)?;
-    Fetch::Request(request).send().await
+    let request = Request::new_with_init(&target(&upstream.base_url, asked.operation), &init)?;
+    Fetch::Request(request).send_with_signal(signal).await
 }
 
-/// The operation's URL. A base may end with the version, as OpenAI's does, or without.
-fn target(base: &str, dialect: Dialect) -> String {
+/// The operation's URL. A base may end with the version, as OpenAI's does, or
+/// without; an AI Gateway's for OpenAI has none at all.
+fn target(base: &str, operation: Operation) -> String {
     let base = base.strip_suffix("/v1").unwrap_or(base);
-    format!("{base}{}", dialect.path())
+    let path = operation.path();
+    if base.starts_with(AI_GATEWAY) && operation.dialect() == Dialect::Openai {
+        let path = path.strip_prefix("/v1").unwrap_or(path);
+        return format!("{base}{path}");
+    }
+    format!("{base}{path}")
 }
 
 fn metered(
     mut answer: Response,
-    dialect: Dialect,
-    request_bytes: u64,
-    context: &Context,
-    sandbox: SandboxStub,
-    call: String,
+    progress: Progress,
+    ended: oneshot::Sender<Option<Ending>>,
 ) -> std::result::Result<Response, Refusal> {
+    let Progress {
+        operation,
+        request_bytes,
+        started_at,
+    } = progress;
     let broken = |error: Error| {
-        console_error!("{}: {error}", dialect.provider());
+        console_error!("{}: {error}", operation.dialect().provider());
         Refusal::new(ErrorKind::Upstream, "the provider's answer cannot be read")
     };
     let content_type = answer
@@ -215,24 +279,10 @@ fn metered(
         .ok()
         .flatten()
         .unwrap_or_default();
-    let meter = Meter::new(dialect, Framing::from_content_type(&content_type));
+    let meter = Meter::new(operation, Framing::from_content_type(&content_type));
     let stream = answer.stream().map_err(broken)?;
-    let (stream, reading) = Metered::new(stream, meter, request_bytes);
-    // Registered before the answer goes out, so that it outlives a client that hangs up.
-    context.wait_until(async move {
-        // Without a reading the reservation runs out and is charged in full.
-        if let Ok(reading) = reading.await {
-            let settled = sandbox
-                .ask(&Command::Settle {
-                    call,
-                    reading: Some(reading),
-                })
-                .await;
-            if let Err(problem) = settled {
-                console_error!("usage: {problem}");
-            }
-        }
-    });
+    let since = move || u64::try_from((now() - started_at).num_milliseconds()).unwrap_or(0);
+    let stream = Metered::new(stream, meter, request_bytes, since, ended);
     let headers = passed_back(&answer).map_err(broken)?;
     let response = Response::from_stream(stream).map_err(broken)?;
     Ok(response
@@ -270,18 +320,6 @@ fn passed_back(answer: &Response) -> Result<Headers> {
     Ok(headers)
 }
 
-async fn settle_nothing(sandbox: &SandboxStub, call: String) {
-    if let Err(problem) = sandbox
-        .ask(&Command::Settle {
-            call,
-            reading: None,
-        })
-        .await
-    {
-        console_error!("usage: {problem}");
-    }
-}
-
 fn refused(dialect: Dialect, refusal: &Refusal) -> Result<Response> {
     let body = dialect.error(refusal.kind, &refusal.message);
     let response = edge::reply::json(refusal.kind.status(), &body)?;
@@ -300,12 +338,29 @@ mod tests {
     #[test]
     fn a_base_with_or_without_version_leads_to_the_same_operation() {
         for base in ["https://api.openai.com/v1", "https://api.openai.com"] {
-            let url = target(base, Dialect::Openai);
+            let url = target(base, Operation::ChatCompletions);
             assert_eq!(url, "https://api.openai.com/v1/chat/completions");
         }
-        let url = target("https://api.anthropic.com", Dialect::Anthropic);
+        let url = target("https://api.anthropic.com", Operation::Messages);
         assert_eq!(url, "https://api.anthropic.com/v1/messages");
-        let url = target("http://localhost:8798/openai/v1", Dialect::Openai);
-        assert_eq!(url, "http://localhost:8798/openai/v1/chat/completions");
+        let url = target("http://localhost:8798/openai/v1", Operation::Responses);
+        assert_eq!(url, "http://localhost:8798/openai/v1/responses");
+    }
+
+    #[test]
+    fn an_ai_gateway_has_its_own_paths() {
+        let base =
+            |provider: &str| format!("https://gateway.ai.cloudflare.com/v1/account/gw/{provider}");
+        for (provider, operation, path) in [
+            ("openai", Operation::ChatCompletions, "/chat/completions"),
+            ("openai", Operation::Embeddings, "/embeddings"),
+            ("compat", Operation::ChatCompletions, "/chat/completions"),
+            ("anthropic", Operation::Messages, "/v1/messages"),
+        ] {
+            assert_eq!(
+                target(&base(provider), operation),
+                format!("{}{path}", base(provider))
+            );
+        }
     }
 }

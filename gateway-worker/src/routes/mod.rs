@@ -3,25 +3,26 @@
 
 mod audit;
 mod audit_verify;
+mod budgets_extend;
+mod budgets_get;
 mod enrolment_get;
 mod enrolment_post;
-mod policy_coverage;
+mod models_stop;
 mod policy_diff;
 mod policy_effective;
-mod policy_explain;
 mod policy_get;
 mod policy_put;
 mod policy_restore;
 mod policy_validate;
 mod policy_version;
 mod policy_versions;
-mod proposals;
 mod request;
 mod sandbox_action;
 mod status;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod usage_calls;
 
 pub use request::ApiRequest;
 
@@ -94,6 +95,16 @@ pub const ROUTES: &[Route] = &[
         proposals::read_decision(request, false)
     }),
     get("/usage", usage::read),
+    get("/usage/calls", usage_calls::read),
+    get("/budgets", |_| Ok(Operation::Budgets)),
+    post("/budgets/extensions", SMALL, budgets_extend::read),
+    post("/models/stop", SMALL, models_stop::read),
+    Route {
+        path: "/models/stop",
+        method: "DELETE",
+        max_body: 0,
+        read: |_| Ok(Operation::ResumeModels),
+    },
     get("/audit", audit::read),
     get("/audit/verify", audit_verify::read),
     post("/sandbox/start", SMALL, |_| {
@@ -193,25 +204,8 @@ pub fn run<D: Db>(
             if_match,
             document,
             note,
-            force,
-        } => {
-            let edit = Edit {
-                if_match,
-                document,
-                note: note.as_deref(),
-                force: force.as_deref(),
-            };
-            policy_put::run(core, &who, edit, now)
-        }
+        } => policy_put::run(core, &who, if_match, document, note.as_deref(), now),
         Operation::ValidatePolicy { document } => policy_validate::run(&who, document, now),
-        Operation::ExplainPolicy { explain } => policy_explain::run(core, &who, explain, now),
-        Operation::PolicyCoverage => policy_coverage::run(core, &who),
-        Operation::Proposals { before } => proposals::page(core, &who, before, now),
-        Operation::Proposal { id } => proposals::one(core, &who, &id, now),
-        Operation::Propose { draft } => proposals::propose(core, &who, draft, now),
-        Operation::DecideProposal { id, approve, note } => {
-            proposals::decide(core, &who, &id, approve, note, now)
-        }
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),
@@ -222,6 +216,14 @@ pub fn run<D: Db>(
             note,
         } => policy_restore::run(core, &who, version, if_match, note.as_deref(), now),
         Operation::Usage { before } => usage::run(core, &who, before.as_deref()),
+        Operation::UsageReport { by, from, to, csv } => {
+            usage::report(core, &who, &by, (from.as_deref(), to.as_deref()), csv, now)
+        }
+        Operation::Calls { before, csv } => usage_calls::run(core, &who, before, csv),
+        Operation::Budgets => budgets_get::run(core, &who, now),
+        Operation::Extend { grant } => budgets_extend::run(core, &who, grant, now),
+        Operation::StopModels { stop } => models_stop::stop(core, &who, stop, now),
+        Operation::ResumeModels => models_stop::resume(core, &who, now),
         Operation::Audit { before } => audit::run(core, &who, before),
         Operation::ExportAudit { after } => audit::export(core, &who, after),
         Operation::VerifyAudit { known } => audit_verify::run(core, &who, known),

@@ -15,6 +15,8 @@ pub struct ApiRequest {
     pub if_match: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `Accept`.
+    pub accept: Option<String>,
     /// Body, already bounded.
     pub body: Vec<u8>,
 }
@@ -44,6 +46,14 @@ impl ApiRequest {
         })?;
         serde_json::from_value(value)
             .map_err(|error| Problem::fields(vec![FieldError::new("", error.to_string())]))
+    }
+
+    /// Whether CSV is asked for rather than JSON.
+    #[must_use]
+    pub fn wants_csv(&self) -> bool {
+        let types = self.accept.as_deref().unwrap_or_default().split(',');
+        let mut types = types.map(|part| part.split(';').next().unwrap_or_default().trim());
+        types.any(|essence| essence.eq_ignore_ascii_case("text/csv"))
     }
 
     /// The version in `If-Match: "v3"`.

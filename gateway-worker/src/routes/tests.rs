@@ -71,6 +71,10 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         }
         path if path.starts_with("/proposals/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
+        "/budgets/extensions" => {
+            json!({"tokens": 5, "until": (t0() + chrono::TimeDelta::hours(1)).to_rfc3339()})
+        }
+        "/models/stop" => json!({"note": "too much"}),
         "/enrolment" => json!({"registry_url": "https://r.example", "join_token": "tjt_x"}),
         _ => json!({"document": document}),
     };
@@ -121,6 +125,11 @@ fn who_may_do_what() {
     POST /proposals/{id}/approve          403 403 404 404
     POST /proposals/{id}/reject           403 403 404 404
     GET  /usage                           403 200 200 200
+    GET  /usage/calls                     403 200 200 200
+    GET  /budgets                         403 200 200 200
+    POST /budgets/extensions              403 403 201 201
+    POST /models/stop                     403 403 200 200
+    DELETE /models/stop                     403 403 200 200
     GET  /audit                           403 200 200 200
     GET  /audit/verify                    403 200 200 200
     POST /sandbox/start                   403 403 202 202
@@ -369,6 +378,7 @@ fn outcomes_travel_between_the_parts() {
         status: 200,
         version: Some(3),
         body: json!({"a": 1}),
+        csv: false,
     });
     for outcome in [problem, reply] {
         let text = serde_json::to_string(&outcome).expect("json");
@@ -588,6 +598,50 @@ fn an_old_version_comes_back_through_everything_an_edit_goes_through() {
             .expect_err("none")
             .status,
         404
+    );
+}
+
+#[test]
+fn usage_is_sent_as_csv_without_formulas() {
+    let mut core = with_people();
+    let csv = |path: &str, query: &[(&str, &str)], core: &mut Core<MemoryDb>| {
+        let query = query
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
+        let accept = Some("text/csv, */*;q=0.1".to_owned());
+        let request = ApiRequest {
+            query,
+            accept,
+            ..ApiRequest::default()
+        };
+        call(core, "vic@example.com", "GET", path, &request)
+    };
+    let reply = csv("/usage", &[("group_by", "agent,day")], &mut core).expect("csv");
+    assert!(reply.csv);
+    let text = reply.body.as_str().expect("text");
+    assert!(text.starts_with("agent,day,calls,input_tokens,"), "{text}");
+    let reply = csv("/usage/calls", &[], &mut core).expect("csv");
+    assert!(
+        reply
+            .body
+            .as_str()
+            .expect("text")
+            .starts_with("id,at,agent,")
+    );
+    for (name, value) in [
+        ("group_by", "agent,agent"),
+        ("group_by", "colour"),
+        ("from", "yesterday"),
+        ("group_by", ""),
+    ] {
+        let problem = csv("/usage", &[(name, value)], &mut core).expect_err(value);
+        assert_eq!(problem.slug(), "malformed", "{value}");
+    }
+    let row = vec!["=1+1".to_owned(), "a,\"b\"".to_owned()];
+    assert_eq!(
+        super::usage::csv(&["x", "y"], std::iter::once(row)),
+        "x,y\r\n'=1+1,\"a,\"\"b\"\"\"\r\n"
     );
 }
 

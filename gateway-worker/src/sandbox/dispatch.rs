@@ -4,7 +4,6 @@ use domain::audit::Origin;
 use domain::problem::Problem;
 use domain::wire::gateway::JoinRegistry;
 
-use super::core::ModelCall;
 use super::durable::Shell;
 use crate::adapters::clock::now;
 use crate::adapters::registry_http::PlatformFetch;
@@ -34,33 +33,17 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
         Command::InitReport { credential, report } => {
             shell.with(|core| core.init_report(&credential, report, now()))
         }
-        Command::Propose { key, draft } => shell.with(|core| {
-            let proposal = core.propose_as_agent(&key, draft, now())?;
-            Reply::with_status(201, &proposal)
-        }),
-        Command::ProposalState { key, id } => {
-            shell.with(|core| Reply::ok(&core.proposal_for_agent(&key, &id, now())?))
-        }
-        Command::Admit {
-            key,
-            dialect,
-            model,
-            input_tokens,
-            max_output_tokens,
-        } => {
+        Command::Admit { key, call } => {
             let id = random_id()?;
-            let call = ModelCall {
-                key: &key,
-                dialect,
-                model: &model,
-                input_tokens,
-                max_output_tokens,
-            };
-            let admission = shell.with(|core| Ok(core.admit(&call, id, now())?))?;
+            let admission = shell.with(|core| Ok(core.admit(&key, &call, id, now())?))?;
             Reply::ok(&admission)
         }
-        Command::Settle { call, reading } => {
-            shell.with(|core| Ok(core.settle(&call, reading)?))?;
+        Command::Renew { call } => {
+            let renewal = shell.with(|core| Ok(core.renew(&call, now())?))?;
+            Reply::ok(&renewal)
+        }
+        Command::Settle { call, ending } => {
+            shell.with(|core| Ok(core.settle(&call, ending, now())?))?;
             Reply::ok(&())
         }
     }

@@ -55,6 +55,85 @@ const STEPS: &[&[&str]] = &[
     )",
         "CREATE INDEX proposals_by_time ON proposals (created_at, id)",
     ],
+    &[
+        // What was under way counts in full: the new ledger does not know it.
+        "INSERT INTO usage (day, provider, model, calls, input_tokens, output_tokens)
+     SELECT day, provider, model, COUNT(*), SUM(input_tokens), SUM(output_tokens)
+     FROM reservations WHERE true GROUP BY day, provider, model
+     ON CONFLICT (day, provider, model) DO UPDATE SET
+        calls = calls + excluded.calls,
+        input_tokens = input_tokens + excluded.input_tokens,
+        output_tokens = output_tokens + excluded.output_tokens",
+        "DROP TABLE reservations",
+        // An empty agent or session stands for none.
+        "CREATE TABLE accounts (
+        day TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        micro_usd INTEGER NOT NULL,
+        PRIMARY KEY (day, agent)
+    ) WITHOUT ROWID",
+        "INSERT INTO accounts (day, agent, tokens, micro_usd)
+     SELECT day, '', SUM(input_tokens + output_tokens), 0 FROM usage GROUP BY day",
+        "CREATE TABLE live_calls (
+        id TEXT PRIMARY KEY,
+        started_at_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER NOT NULL,
+        day TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        session TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        output_limit INTEGER NOT NULL,
+        held_tokens INTEGER NOT NULL,
+        held_micro_usd INTEGER NOT NULL
+    ) WITHOUT ROWID",
+        "CREATE TABLE calls (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        started_at_ms INTEGER NOT NULL,
+        ended_at_ms INTEGER NOT NULL,
+        day TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        session TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        cached_input_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL,
+        estimated INTEGER NOT NULL,
+        micro_usd INTEGER,
+        first_byte_ms INTEGER,
+        total_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL
+    )",
+        "CREATE TABLE usage_hours (
+        hour TEXT NOT NULL,
+        day TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        input_tokens INTEGER NOT NULL,
+        cached_input_tokens INTEGER NOT NULL,
+        cache_write_tokens INTEGER NOT NULL,
+        output_tokens INTEGER NOT NULL,
+        reasoning_tokens INTEGER NOT NULL,
+        micro_usd INTEGER NOT NULL,
+        unpriced_calls INTEGER NOT NULL,
+        PRIMARY KEY (hour, day, agent, provider, model)
+    ) WITHOUT ROWID",
+        "CREATE TABLE learnt (
+        agent TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        model TEXT NOT NULL,
+        json TEXT NOT NULL,
+        PRIMARY KEY (agent, provider, model)
+    ) WITHOUT ROWID",
+    ],
 ];
 
 /// Brings the database to the newest step.

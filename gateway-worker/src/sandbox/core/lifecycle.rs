@@ -55,7 +55,7 @@ impl<D: Db> Core<D> {
     /// # Errors
     /// When the database fails.
     pub fn tick(&mut self, now: DateTime<Utc>) -> Result<(), Problem> {
-        self.charge_expired(now)?;
+        self.sweep_models(now)?;
         self.happen(Input::Tick, GATEWAY, now)
     }
 

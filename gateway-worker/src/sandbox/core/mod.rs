@@ -17,7 +17,6 @@ pub(crate) mod tests;
 mod tracking;
 
 pub use enrolment::{Joining, Membership};
-pub use models::ModelCall;
 pub use people::Principal;
 pub use pulse::{Beat, Pulse};
 pub use secrets::RunCredentials;
@@ -67,6 +66,7 @@ pub struct Core<D> {
     tasks: Vec<Task>,
     refusal_noted_at: Option<DateTime<Utc>>,
     origin: Option<Origin>,
+    models: models::Models,
 }
 
 impl<D: Db> Core<D> {
@@ -101,6 +101,7 @@ impl<D: Db> Core<D> {
             tasks: Vec::new(),
             refusal_noted_at: None,
             origin: None,
+            models: models::Models::load(&db, now)?,
             db,
             settings,
         };

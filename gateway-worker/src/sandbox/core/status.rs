@@ -1,7 +1,6 @@
 //! What the gateway says about itself.
 
 use chrono::{DateTime, Utc};
-use domain::budget;
 use domain::problem::Problem;
 use domain::wire::gateway::{
     ApplyState, BudgetStatus, EffectivePolicy, GatewayStatus, Pointers, PolicyStatus, Viewer,
@@ -9,7 +8,6 @@ use domain::wire::gateway::{
 
 use super::{Core, Principal};
 use crate::ports::{Db, StorageError};
-use crate::sandbox::store::usage;
 use crate::settings::TEDIX_VERSION;
 
 impl<D: Db> Core<D> {
@@ -63,9 +61,9 @@ impl<D: Db> Core<D> {
     /// When the database fails.
     pub fn budget_status(&self, now: DateTime<Utc>) -> Result<BudgetStatus, StorageError> {
         Ok(BudgetStatus {
-            tokens_per_day: self.newest.document.budgets.tokens_per_day,
-            tokens_used: usage::spent(&self.db, now)?.used,
-            resets_at: budget::resets_at(now),
+            tokens_per_day: self.limits(None, now).tokens,
+            tokens_used: self.tokens_used(now),
+            resets_at: self.resets_at(now),
         })
     }
 

@@ -1,6 +1,8 @@
 //! What the Durable Object writes down and reads back, as SQL.
 
 pub mod audit;
+pub mod calls;
+pub mod ledger;
 pub mod policies;
 pub mod proposals;
 pub mod records;

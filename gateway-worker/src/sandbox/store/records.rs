@@ -22,6 +22,10 @@ pub enum Record {
     AuditHead,
     /// What OpenClaw keeps outside its configuration, as it was last reported.
     Held,
+    /// Extensions of budgets.
+    Extensions,
+    /// Who stopped all model calls.
+    ModelsStop,
 }
 
 impl Record {
@@ -33,6 +37,8 @@ impl Record {
             Self::Membership => "membership",
             Self::AuditHead => "audit_head",
             Self::Held => "held",
+            Self::Extensions => "extensions",
+            Self::ModelsStop => "models_stop",
         }
     }
 }
@@ -69,6 +75,18 @@ pub fn save<D: Db, T: Serialize>(db: &D, record: Record, value: &T) -> Result<()
     Ok(())
 }
 
+/// Removes a value.
+///
+/// # Errors
+/// When the database refuses it.
+pub fn clear<D: Db>(db: &D, record: Record) -> Result<(), StorageError> {
+    db.run(
+        "DELETE FROM records WHERE name = ?",
+        &[record.name().into()],
+    )
+    .map(drop)
+}
+
 /// Cursor as the upper end of a range.
 pub(super) fn before(cursor: Option<u64>) -> SqlValue {
     // INVARIANT: 2^53 - 1 is the largest whole number that the platform's SQL carries.
@@ -79,6 +97,14 @@ pub(super) fn before(cursor: Option<u64>) -> SqlValue {
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, StorageError> {
     text.parse()
         .map_err(|_| StorageError("a stored time cannot be read".to_owned()))
+}
+
+/// A stored time in Unix milliseconds.
+pub(super) fn millis(ms: u64) -> Result<DateTime<Utc>, StorageError> {
+    let at = i64::try_from(ms)
+        .ok()
+        .and_then(DateTime::from_timestamp_millis);
+    at.ok_or_else(|| StorageError("a stored time cannot be read".to_owned()))
 }
 
 /// A page of `size` from a list that may hold one more.

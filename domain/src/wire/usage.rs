@@ -1,0 +1,194 @@
+//! Usage and budgets: what the gateway's API takes and answers about them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{Extension, Unit};
+
+/// `GET budgets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetsReport {
+    /// Day that is counted, in the policy's time zone, `YYYY-MM-DD`.
+    pub day: String,
+    /// Time zone of the day.
+    pub time_zone: String,
+    /// When the counts start again.
+    pub resets_at: DateTime<Utc>,
+    /// The gateway's limits, then those of agents that have any or used something.
+    pub accounts: Vec<AccountReport>,
+    /// What is granted beyond the policy now.
+    pub extensions: Vec<Extension>,
+    /// Whether, and by whom, all model calls are stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stop>,
+}
+
+/// One account of [`BudgetsReport`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountReport {
+    /// Agent; the gateway as a whole when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Tokens.
+    pub tokens: Gauge,
+    /// Cost in millionths of a US dollar.
+    pub cost_micro_usd: Gauge,
+    /// Calls under way.
+    pub calls_under_way: u64,
+}
+
+/// How far a limit is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gauge {
+    /// The limit of the day, extensions included; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Used.
+    pub used: u64,
+    /// Held by calls under way.
+    pub reserved: u64,
+}
+
+/// All model calls are stopped: the answer of `POST models/stop`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who did it.
+    pub by: String,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Body of `POST models/stop`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StopModels {
+    /// Why, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Body of `POST budgets/extensions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantExtension {
+    /// Whose limit is raised; the gateway's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Tokens more a day.
+    #[serde(default)]
+    pub tokens: u64,
+    /// Millionths of a US dollar more a day.
+    #[serde(default)]
+    pub cost_micro_usd: u64,
+    /// When it ends, at most a week away.
+    pub until: DateTime<Utc>,
+    /// Why, at most 500 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// One line of `GET usage?group_by=…`: the fields that were grouped by, and sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageGroup {
+    /// Day in the time zone that the policy had, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// Hour in UTC, `YYYY-MM-DDTHH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hour: Option<String>,
+    /// Agent; empty for calls that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Session; empty for calls that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Model as `provider/id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The sums.
+    #[serde(flatten)]
+    pub totals: UsageTotals,
+}
+
+/// Sums over calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageTotals {
+    /// Calls that reached the provider.
+    pub calls: u64,
+    /// Input tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Of these, read from a cache.
+    pub cached_input_tokens: u64,
+    /// Of these, written to a cache.
+    pub cache_write_tokens: u64,
+    /// Output tokens, reasoning included.
+    pub output_tokens: u64,
+    /// Of these, reasoning.
+    pub reasoning_tokens: u64,
+    /// Cost in millionths of a US dollar, of calls whose model has a price.
+    pub cost_micro_usd: u64,
+    /// Calls whose model has no price.
+    pub unpriced_calls: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// The answer passed to its end.
+    Finished,
+    /// The client hung up, or the provider broke off.
+    Cut,
+    /// An operator stopped all calls while it was under way.
+    Stopped,
+    /// Nobody said how it ended; what it held counts in full.
+    Lost,
+}
+
+/// One line of `GET usage/calls`, newest first. Neither prompt nor answer is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRow {
+    /// Random id.
+    pub id: String,
+    /// When it started.
+    pub at: DateTime<Utc>,
+    /// Agent that OpenClaw named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Session that OpenClaw named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Model as `provider/id`.
+    pub model: String,
+    /// Tokens by kind.
+    #[serde(flatten)]
+    pub usage: crate::metering::Usage,
+    /// Whether a count was estimated rather than reported.
+    pub estimated: bool,
+    /// Cost in millionths of a US dollar; absent without a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_micro_usd: Option<u64>,
+    /// Milliseconds to the answer's first byte; absent when none came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_ms: Option<u64>,
+    /// Milliseconds to its end.
+    pub total_ms: u64,
+    /// How it ended.
+    pub outcome: CallOutcome,
+}
+
+/// What an amount of a unit is called in audit entries.
+#[must_use]
+pub fn account_words(agent: Option<&str>, unit: Unit) -> String {
+    let what = match unit {
+        Unit::Tokens => "tokens a day",
+        Unit::MicroUsd => "cost a day",
+    };
+    match agent {
+        Some(agent) => format!("{what} of agent {agent}"),
+        None => format!("{what} of the gateway"),
+    }
+}

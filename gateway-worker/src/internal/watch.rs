@@ -1,0 +1,65 @@
+//! Looks after a model call while it is under way: tells the Durable Object that
+//! it still is, ends it when an operator has stopped everything, settles it.
+
+use std::time::Duration;
+
+use futures_channel::oneshot;
+use futures_util::future::{Either, select};
+use worker::{AbortController, Delay, console_error};
+
+use crate::adapters::sandbox_stub::SandboxStub;
+use crate::command::{Command, Ending, Renewal};
+
+/// How often the Durable Object is asked whether the call may go on.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// A call under way.
+pub(super) struct Watched {
+    /// Who counts it.
+    pub(super) sandbox: SandboxStub,
+    /// Its id.
+    pub(super) call: String,
+    /// Ends it at the provider.
+    pub(super) abort: AbortController,
+    /// How it ended, once it has.
+    pub(super) ending: oneshot::Receiver<Option<Ending>>,
+}
+
+/// Looks after a call until it has ended.
+pub(super) async fn over(watched: Watched) {
+    let Watched {
+        sandbox,
+        call,
+        abort,
+        mut ending,
+    } = watched;
+    // Taken when the call is to end: nothing is left to abort then.
+    let mut abort = Some(abort);
+    loop {
+        let pause = Box::pin(Delay::from(EVERY));
+        match select(&mut ending, pause).await {
+            Either::Left((Ok(ending), _)) => {
+                // Whatever the provider still sends, nobody reads it.
+                if let Some(abort) = abort.take() {
+                    abort.abort();
+                }
+                if let Err(problem) = sandbox.ask(&Command::Settle { call, ending }).await {
+                    console_error!("usage: {problem}");
+                }
+                return;
+            }
+            // The Worker is going away: the reservation expires and counts in full.
+            Either::Left((Err(_), _)) => return,
+            Either::Right(_) => {
+                let renewal = sandbox
+                    .ask_for(&Command::Renew { call: call.clone() })
+                    .await;
+                if let Ok(Renewal { go_on: false }) = renewal
+                    && let Some(abort) = abort.take()
+                {
+                    abort.abort();
+                }
+            }
+        }
+    }
+}
