@@ -13,5 +13,6 @@ pub mod metering;
 pub mod policy;
 pub mod prices;
 pub mod problem;
+pub mod proposal;
 pub mod secret;
 pub mod wire;

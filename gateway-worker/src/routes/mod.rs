@@ -8,14 +8,17 @@ mod budgets_get;
 mod enrolment_get;
 mod enrolment_post;
 mod models_stop;
+mod policy_coverage;
 mod policy_diff;
 mod policy_effective;
+mod policy_explain;
 mod policy_get;
 mod policy_put;
 mod policy_restore;
 mod policy_validate;
 mod policy_version;
 mod policy_versions;
+mod proposals;
 mod request;
 mod sandbox_action;
 mod status;
@@ -204,8 +207,25 @@ pub fn run<D: Db>(
             if_match,
             document,
             note,
-        } => policy_put::run(core, &who, if_match, document, note.as_deref(), now),
+            force,
+        } => {
+            let edit = Edit {
+                if_match,
+                document,
+                note: note.as_deref(),
+                force: force.as_deref(),
+            };
+            policy_put::run(core, &who, edit, now)
+        }
         Operation::ValidatePolicy { document } => policy_validate::run(&who, document, now),
+        Operation::ExplainPolicy { explain } => policy_explain::run(core, &who, explain, now),
+        Operation::PolicyCoverage => policy_coverage::run(core, &who),
+        Operation::Proposals { before } => proposals::page(core, &who, before, now),
+        Operation::Proposal { id } => proposals::one(core, &who, &id, now),
+        Operation::Propose { draft } => proposals::propose(core, &who, draft, now),
+        Operation::DecideProposal { id, approve, note } => {
+            proposals::decide(core, &who, &id, approve, note, now)
+        }
         Operation::DiffPolicy { document } => policy_diff::run(core, &who, document),
         Operation::EffectivePolicy => policy_effective::run(core, &who),
         Operation::PolicyVersions { before } => policy_versions::run(core, &who, before),

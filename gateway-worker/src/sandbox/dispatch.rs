@@ -33,6 +33,13 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
         Command::InitReport { credential, report } => {
             shell.with(|core| core.init_report(&credential, report, now()))
         }
+        Command::Propose { key, draft } => shell.with(|core| {
+            let proposal = core.propose_as_agent(&key, draft, now())?;
+            Reply::with_status(201, &proposal)
+        }),
+        Command::ProposalState { key, id } => {
+            shell.with(|core| Reply::ok(&core.proposal_for_agent(&key, &id, now())?))
+        }
         Command::Admit { key, call } => {
             let id = random_id()?;
             let admission = shell.with(|core| Ok(core.admit(&key, &call, id, now())?))?;
