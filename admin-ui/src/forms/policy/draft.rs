@@ -96,10 +96,6 @@ impl PolicyDraft {
     }
 
     /// The document as it would be sent; fields without their shape go as typed.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "the rest is a policy's JSON object, which takes any key"
-    )]
     pub(crate) fn to_document(&self) -> Value {
         let operators: Vec<Value> = self
             .operators
@@ -142,6 +138,7 @@ impl PolicyDraft {
         Ok(PutPolicy {
             document: self.to_document(),
             note,
+            force: None,
         })
     }
 }
