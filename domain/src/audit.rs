@@ -193,7 +193,12 @@ impl Verifier {
         }
         self.last_seq = entry.seq;
         match &entry.hash {
-            Some(hash) => self.head = Some(Head { seq: entry.seq, hash: hash.clone() }),
+            Some(hash) => {
+                self.head = Some(Head {
+                    seq: entry.seq,
+                    hash: hash.clone(),
+                })
+            }
             None if self.head.is_none() => {
                 self.before += 1;
                 self.folded = fold(&self.folded, entry);
@@ -203,30 +208,57 @@ impl Verifier {
     }
 
     fn fault_of(&mut self, entry: &AuditEntry) -> Option<Fault> {
-        let fault = |kind, detail: &str| Some(Fault { seq: entry.seq, kind, detail: detail.to_owned() });
+        let fault = |kind, detail: &str| {
+            Some(Fault {
+                seq: entry.seq,
+                kind,
+                detail: detail.to_owned(),
+            })
+        };
         if entry.seq != self.last_seq.saturating_add(1) {
-            let detail = format!("it comes after entry {}; those in between are missing", self.last_seq);
+            let detail = format!(
+                "it comes after entry {}; those in between are missing",
+                self.last_seq
+            );
             return fault(FaultKind::Gap, &detail);
         }
         let Some(own) = &entry.hash else {
             return self.head.as_ref().and_then(|_| {
-                fault(FaultKind::Unsealed, "it has no hash, though the chain had begun before it")
+                fault(
+                    FaultKind::Unsealed,
+                    "it has no hash, though the chain had begun before it",
+                )
             });
         };
         if *own != hash(entry) {
             return fault(FaultKind::Altered, "it is not what its hash was made from");
         }
-        let previous = self.head.as_ref().map_or(NOTHING, |head| head.hash.as_str());
+        let previous = self
+            .head
+            .as_ref()
+            .map_or(NOTHING, |head| head.hash.as_str());
         if entry.previous.as_deref() != Some(previous) {
-            return fault(FaultKind::Unlinked, "it does not continue the entry before it");
+            return fault(
+                FaultKind::Unlinked,
+                "it does not continue the entry before it",
+            );
         }
-        if self.head.is_none() && self.before > 0 && entry.before_hash.as_ref() != Some(&self.folded) {
-            return fault(FaultKind::Altered, "entries from before the chain are not those it began with");
+        if self.head.is_none()
+            && self.before > 0
+            && entry.before_hash.as_ref() != Some(&self.folded)
+        {
+            return fault(
+                FaultKind::Altered,
+                "entries from before the chain are not those it began with",
+            );
         }
         if let Some(known) = self.known.as_ref().filter(|known| known.seq == entry.seq) {
             self.known_seen = true;
             if known.hash != *own {
-                return fault(FaultKind::Rewritten, "it is not the entry that was known at this position");
+                return fault(
+                    FaultKind::Rewritten,
+                    "it is not the entry that was known at this position",
+                );
             }
         }
         None
@@ -242,14 +274,25 @@ impl Verifier {
                 let truncated = expected.seq > self.last_seq;
                 let same = self.head.as_ref() == Some(expected);
                 let (kind, detail) = match (truncated, same) {
-                    (true, _) => (FaultKind::Truncated, "entries up to this one existed and are gone"),
-                    (false, false) if head == Some(expected) => {
-                        (FaultKind::Rewritten, "the newest entry is not the one that was written last")
-                    }
-                    (false, false) => (FaultKind::Rewritten, "the chain has no entry at this position"),
+                    (true, _) => (
+                        FaultKind::Truncated,
+                        "entries up to this one existed and are gone",
+                    ),
+                    (false, false) if head == Some(expected) => (
+                        FaultKind::Rewritten,
+                        "the newest entry is not the one that was written last",
+                    ),
+                    (false, false) => (
+                        FaultKind::Rewritten,
+                        "the chain has no entry at this position",
+                    ),
                     (false, true) => return None,
                 };
-                Some(Fault { seq: expected.seq, kind, detail: detail.to_owned() })
+                Some(Fault {
+                    seq: expected.seq,
+                    kind,
+                    detail: detail.to_owned(),
+                })
             });
         }
         Verification {

@@ -71,7 +71,10 @@ mod tests {
     #[test]
     fn it_is_not_printed() {
         let secret: Secret = serde_json::from_str("\"s3cret\"").unwrap();
-        assert_eq!(format!("{secret:?} {:?}", Some(&secret)), "[secret] Some([secret])");
+        assert_eq!(
+            format!("{secret:?} {:?}", Some(&secret)),
+            "[secret] Some([secret])"
+        );
         assert_eq!(secret.expose(), "s3cret");
     }
 }

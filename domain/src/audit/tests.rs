@@ -97,7 +97,7 @@ fn whatever_is_done_to_a_chain_shows() {
     assert_eq!(fault(&entries[..3], &head), (5, FaultKind::Truncated));
     assert_eq!(fault(&[], &head), (5, FaultKind::Truncated));
 
-    let mut bare = entries.clone();
+    let mut bare = entries;
     bare[3].hash = None;
     assert_eq!(fault(&bare, &head), (4, FaultKind::Unsealed));
     let (anew, _) = chain(&["a", "b", "c", "d", "f"].map(str::to_owned));
@@ -107,24 +107,41 @@ fn whatever_is_done_to_a_chain_shows() {
 #[test]
 fn a_head_from_elsewhere_finds_a_chain_that_was_written_anew() {
     let (_, head) = five();
-    let known = Head { seq: 2, hash: "another".to_owned() };
+    let known = Head {
+        seq: 2,
+        hash: "another".to_owned(),
+    };
     let check = |details: &[&str], known: &Head| {
         let details: Vec<String> = details.iter().map(|text| (*text).to_owned()).collect();
         let (entries, head) = chain(&details);
         let mut verifier = Verifier::new(Some(known.clone()));
         entries.iter().for_each(|entry| verifier.push(entry));
-        verifier.finish(head.as_ref()).fault.map(|fault| (fault.seq, fault.kind))
+        verifier
+            .finish(head.as_ref())
+            .fault
+            .map(|fault| (fault.seq, fault.kind))
     };
     assert_eq!(check(&["a", "b", "c", "d", "e", "f"], &head), None);
-    assert_eq!(check(&["a", "b", "c", "d", "x", "f"], &head), Some((5, FaultKind::Rewritten)));
-    assert_eq!(check(&["a", "b", "c"], &head), Some((5, FaultKind::Truncated)));
-    assert_eq!(check(&["a", "b", "c"], &known), Some((2, FaultKind::Rewritten)));
+    assert_eq!(
+        check(&["a", "b", "c", "d", "x", "f"], &head),
+        Some((5, FaultKind::Rewritten))
+    );
+    assert_eq!(
+        check(&["a", "b", "c"], &head),
+        Some((5, FaultKind::Truncated))
+    );
+    assert_eq!(
+        check(&["a", "b", "c"], &known),
+        Some((2, FaultKind::Rewritten))
+    );
 }
 
 #[test]
 fn a_chain_can_start_after_older_entries_and_holds_them_too() {
     let old = vec![entry(1, "a"), entry(2, "b")];
-    let folded = old.iter().fold(NOTHING.to_owned(), |so_far, entry| fold(&so_far, entry));
+    let folded = old
+        .iter()
+        .fold(NOTHING.to_owned(), |so_far, entry| fold(&so_far, entry));
     let mut start = entry(3, "2 entries");
     start.action = CHAIN_STARTED.to_owned();
     start.before_hash = Some(folded);
@@ -141,7 +158,10 @@ fn a_chain_can_start_after_older_entries_and_holds_them_too() {
 
 #[test]
 fn heads_only_move_on() {
-    let head = |seq, hash: &str| Head { seq, hash: hash.to_owned() };
+    let head = |seq, hash: &str| Head {
+        seq,
+        hash: hash.to_owned(),
+    };
     assert!(continues(&head(3, "a"), &head(3, "a")) && continues(&head(3, "a"), &head(4, "b")));
     assert!(!continues(&head(3, "a"), &head(3, "b")) && !continues(&head(3, "a"), &head(2, "b")));
 }
