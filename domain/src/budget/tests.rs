@@ -378,7 +378,7 @@ fn extensions_add_until_they_end() {
         (
             Extension {
                 until: t0() + TimeDelta::days(8),
-                ..extension.clone()
+                ..extension
             },
             ExtensionError::Until,
         ),

@@ -75,9 +75,9 @@ fn read_openai(value: &Value, reported: &mut Reported) {
     let usage = &value["usage"];
     reported.raise_input(tokens(&usage["prompt_tokens"]));
     reported.raise_kinds(
-        tokens(&usage["prompt_tokens_details"]["cached_tokens"]),
+        tokens(nested(usage, "prompt_tokens_details", "cached_tokens")),
         None,
-        tokens(&usage["completion_tokens_details"]["reasoning_tokens"]),
+        tokens(nested(usage, "completion_tokens_details", "reasoning_tokens")),
     );
     let output = tokens(&usage["completion_tokens"]);
     reported.raise_output(output);
@@ -95,9 +95,9 @@ fn read_responses(value: &Value, reported: &mut Reported) {
     };
     reported.raise_input(tokens(&usage["input_tokens"]));
     reported.raise_kinds(
-        tokens(&usage["input_tokens_details"]["cached_tokens"]),
+        tokens(nested(usage, "input_tokens_details", "cached_tokens")),
         None,
-        tokens(&usage["output_tokens_details"]["reasoning_tokens"]),
+        tokens(nested(usage, "output_tokens_details", "reasoning_tokens")),
     );
     let output = tokens(&usage["output_tokens"]);
     reported.raise_output(output);
@@ -129,6 +129,13 @@ fn read_anthropic(value: &Value, reported: &mut Reported) {
 }
 
 /// A count that can be believed: a whole number that is neither negative nor absurd.
+fn nested<'a>(usage: &'a Value, details: &str, kind: &str) -> &'a Value {
+    usage
+        .get(details)
+        .and_then(|details| details.get(kind))
+        .unwrap_or(&Value::Null)
+}
+
 fn tokens(value: &Value) -> Option<u64> {
     value
         .as_u64()
