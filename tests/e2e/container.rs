@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use crate::stage::World;
 
+/// A folder of the checkout, which the container has no business in.
+const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 /// Runs in the container, as OpenClaw's own user, by OpenClaw's `exec` tool.
 const PROBE: &str = include_str!("container/probe.mjs");
 
@@ -118,14 +120,13 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
             "container::the_host_s_files_are_not_in_sight",
             async |stack| {
                 let seen = probe(stack).await?;
-                let mine = format!("{}", std::env::current_dir()?.display());
                 for path in ["/root", "/home", "/tmp", "/data", "/"] {
                     let names = seen["folders"][path].to_string();
                     for foreign in ["tedix-e2e-", "Cargo.toml", ".cargo", ".ssh", ".rustup"] {
                         ensure!(!names.contains(foreign), "{path} shows {foreign}: {names}");
                     }
                 }
-                ensure!(seen["checkout"] != "there", "{mine} is in sight");
+                ensure!(seen["checkout"] != "there", "{CHECKOUT} is in sight");
                 Ok(())
             },
         ),
@@ -197,7 +198,7 @@ async fn probe(stack: &Stack) -> anyhow::Result<Value> {
         "registry": stack.ready.registry.url,
         "issuer": stack.ready.issuer.url,
         "model_server": stack.ready.model.url,
-        "checkout": std::env::current_dir()?.parent(),
+        "checkout": CHECKOUT,
     });
     let source = PROBE.replace("__ADDRESSES__", &addresses.to_string());
     // One line of base64: no quoting to get wrong between here and a shell.

@@ -33,7 +33,6 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                 ("/sent_at", json!("yesterday")),
                 ("/boot_id", json!("")),
                 ("/boot_id", json!("x".repeat(10_000))),
-                ("/tedix_version", json!("")),
                 ("/tedix_version", json!("x".repeat(10_000))),
                 ("/budget/tokens_used", json!(-5)),
                 ("/sandbox/phase", json!("on fire")),

@@ -4,7 +4,6 @@ use anyhow::{Context, ensure};
 use domain::policy::Policy;
 use domain::wire::gateway::{
     API_PREFIX, ApplyState, AuditEntry, GatewayStatus, HEALTH_PATH, Health, Page, PolicyEnvelope,
-    PutPolicy,
 };
 use serde_json::{Value, json};
 
@@ -82,10 +81,7 @@ impl Gateway {
     /// # Errors
     /// When it cannot be sent; a refusal is an answer.
     pub async fn put_policy(&self, base: u64, document: Value) -> anyhow::Result<Answer> {
-        let body = PutPolicy {
-            document,
-            note: None,
-        };
+        let body = json!({ "document": document });
         self.put("policy")
             .header("if-match", &format!("\"v{base}\""))
             .json(&body)
