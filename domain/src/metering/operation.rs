@@ -128,7 +128,6 @@ fn read_anthropic(value: &Value, reported: &mut Reported) {
     reported.complete |= last && output.is_some();
 }
 
-/// A count that can be believed: a whole number that is neither negative nor absurd.
 fn nested<'a>(usage: &'a Value, details: &str, kind: &str) -> &'a Value {
     usage
         .get(details)
@@ -136,6 +135,7 @@ fn nested<'a>(usage: &'a Value, details: &str, kind: &str) -> &'a Value {
         .unwrap_or(&Value::Null)
 }
 
+/// A count that can be believed: a whole number that is neither negative nor absurd.
 fn tokens(value: &Value) -> Option<u64> {
     value
         .as_u64()
