@@ -107,7 +107,8 @@ impl<D: Db> Core<D> {
             last_error: None,
         };
         records::save(&self.db, Record::Membership, &membership)?;
-        self.pulse.set_interval(enrolled.heartbeat_interval_seconds);
+        self.pulse
+            .restart(enrolled.heartbeat_interval_seconds, now);
         let enrolment = membership.enrolment();
         self.membership = Some(membership);
         self.announce();

@@ -16,6 +16,9 @@ use crate::settings::TEDIX_VERSION;
 const DEFAULT_INTERVAL_SECONDS: u32 = 30;
 /// Bounds of what the registry may ask for, in seconds.
 const INTERVAL_BOUNDS: (u32, u32) = (1, 3_600);
+/// Wait after the first failure, in seconds, doubled with each that follows: a registry
+/// that only restarts should see its gateways again right after.
+const FIRST_RETRY_SECONDS: u32 = 2;
 /// Longest wait after failures, in seconds.
 const MAX_WAIT_SECONDS: u32 = 600;
 /// Most of a refusal that is kept, in characters.
@@ -70,6 +73,13 @@ impl Pulse {
         self.interval_seconds = seconds.clamp(least, most);
     }
 
+    /// Begins anew with another registry: what went wrong with the one before says nothing.
+    pub(super) fn restart(&mut self, interval_seconds: u32, now: DateTime<Utc>) {
+        self.set_interval(interval_seconds);
+        self.failures = 0;
+        self.due_at = now;
+    }
+
     /// The one under way was taken, or not. `jitter` is random, 0 to 255.
     fn settle(&mut self, taken: bool, jitter: u8, now: DateTime<Utc>) {
         self.under_way = false;
@@ -78,9 +88,7 @@ impl Pulse {
         } else {
             self.failures.saturating_add(1)
         };
-        let doubled = self
-            .interval_seconds
-            .saturating_mul(1 << self.failures.min(10));
+        let doubled = FIRST_RETRY_SECONDS << self.failures.saturating_sub(1).min(10);
         let seconds = if taken {
             self.interval_seconds
         } else {

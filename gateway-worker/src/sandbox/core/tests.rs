@@ -519,7 +519,7 @@ fn a_registry_that_is_down_is_tried_less_and_less() {
     join(&mut core, answer(201, enrolled())).expect("joins");
     let mut now = t0();
     let mut waits = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..11 {
         core.begin_beat(now).expect("beat").expect("due");
         core.beat_done(Err("no answer".to_owned()), 0, now)
             .expect("done");
@@ -528,7 +528,7 @@ fn a_registry_that_is_down_is_tried_less_and_less() {
         waits.push((due - now).num_seconds());
         now = due;
     }
-    assert_eq!(waits, [30, 60, 120, 240, 480, 600, 600, 600]);
+    assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
     assert_eq!(
         core.enrolment().expect("enrolment").last_error.as_deref(),
         Some("no answer")
@@ -541,6 +541,21 @@ fn a_registry_that_is_down_is_tried_less_and_less() {
         750,
         "spread out"
     );
+}
+
+#[test]
+fn another_registry_does_not_inherit_the_failures_of_the_one_before() {
+    let mut core = core();
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    for _ in 0..5 {
+        let now = core.next_alarm().unwrap_or_else(t0);
+        core.begin_beat(now).expect("beat").expect("due");
+        core.beat_done(Err("no answer".to_owned()), 0, now)
+            .expect("done");
+    }
+    assert!(core.begin_beat(t0()).expect("beat").is_none());
+    join(&mut core, answer(201, enrolled())).expect("joins again");
+    assert!(core.begin_beat(t0()).expect("beat").is_some());
 }
 
 #[test]
