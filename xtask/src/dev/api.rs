@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use domain::id::{GatewayId, GatewayName};
 use domain::problem::Problem;
 use domain::wire::{gateway, registry};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
@@ -82,7 +83,7 @@ impl Api {
     pub(crate) async fn enrol(
         &self,
         url: &str,
-        name: &domain::id::GatewayName,
+        name: &GatewayName,
     ) -> anyhow::Result<gateway::Enrolment> {
         let asked = registry::CreateJoinToken {
             name: Some(name.clone()),
@@ -100,23 +101,20 @@ impl Api {
             .await
     }
 
-    /// The origin that the registry has for the gateway of that id; none when it
-    /// does not know it.
+    /// What the registry knows of the gateway of that id, if anything.
     ///
     /// # Errors
     /// When it does not answer, or refuses.
-    pub(crate) async fn registered_url(
+    pub(crate) async fn registered(
         &self,
-        id: &domain::id::GatewayId,
-    ) -> anyhow::Result<Option<String>> {
+        id: &GatewayId,
+    ) -> anyhow::Result<Option<registry::GatewaySummary>> {
         let path = format!("{}{}/gateways/{id}", self.registry, registry::API_PREFIX);
         let response = self.signed(Method::GET, &path)?.send().await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        read::<registry::GatewaySummary>(response)
-            .await
-            .map(|found| Some(found.url))
+        read(response).await.map(Some)
     }
 
     /// Origin of the registry.

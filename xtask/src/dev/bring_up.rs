@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use domain::id::GatewayId;
 use domain::wire::gateway::{GatewayStatus, SandboxPhase, SandboxStatus, StartStep};
+use domain::wire::registry::FleetStatus;
 use tokio::time::sleep;
 
 use super::api::Api;
@@ -14,6 +16,8 @@ use crate::ui::{Step, log_tail};
 /// How long OpenClaw may take: 17 to 28 s on two idle cores, 68 s was the
 /// longest seen on busy ones.
 const HEALTHY_LIMIT: Duration = Duration::from_secs(240);
+/// How long the registry may take to hear of it: a heartbeat follows at once.
+const ONLINE_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two looks at the status.
 const POLL: Duration = Duration::from_millis(250);
 /// How often a start may end before it counts as failed.
@@ -22,20 +26,38 @@ const RESTARTS_ALLOWED: u32 = 2;
 const TAIL_LINES: usize = 15;
 
 /// Makes sure that the gateway belongs to the registry, under its present address.
+/// Returns its id there.
 ///
 /// # Errors
 /// When one of them refuses.
-pub(crate) async fn enrol(api: &Api, place: &GatewayPlace) -> anyhow::Result<()> {
+pub(crate) async fn enrol(api: &Api, place: &GatewayPlace) -> anyhow::Result<GatewayId> {
     let url = place.url();
     if let Some(enrolment) = api.enrolment(&url).await?
         && enrolment.registry_url == api.registry()
-        && api.registered_url(&enrolment.gateway_id).await?.as_ref() == Some(&url)
+        && let Some(known) = api.registered(&enrolment.gateway_id).await?
+        && known.url == url
     {
-        return Ok(());
+        return Ok(enrolment.gateway_id);
     }
-    api.enrol(&url, &place.name)
-        .await
-        .with_context(|| format!("{} could not be enrolled", place.name))?;
+    let enrolled = api.enrol(&url, &place.name).await;
+    let enrolled = enrolled.with_context(|| format!("{} could not be enrolled", place.name))?;
+    Ok(enrolled.gateway_id)
+}
+
+/// Waits until the registry shows the gateway as online, so that the admin app
+/// does from its first moment. Not for long: it catches up by itself.
+///
+/// # Errors
+/// When the registry does not answer, or refuses.
+pub(crate) async fn online(api: &Api, id: &GatewayId) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < ONLINE_LIMIT {
+        let known = api.registered(id).await?;
+        if known.is_some_and(|known| known.status == FleetStatus::Online) {
+            break;
+        }
+        sleep(POLL).await;
+    }
     Ok(())
 }
 

@@ -169,7 +169,7 @@ impl<'a> Setup<'a> {
         session.container_started(place);
         // OpenClaw takes its time, so the registry can be joined meanwhile.
         registry_up.wait_for(|up| *up).await?;
-        bring_up::enrol(api, place).await?;
+        let id = bring_up::enrol(api, place).await?;
         let worker = worker_name(place);
         let log = || {
             session
@@ -183,6 +183,7 @@ impl<'a> Setup<'a> {
         }
         let status = healthy?;
         drop(permit);
+        bring_up::online(api, &id).await?;
         let version = status
             .openclaw_version
             .as_deref()
