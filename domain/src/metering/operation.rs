@@ -77,7 +77,11 @@ fn read_openai(value: &Value, reported: &mut Reported) {
     reported.raise_kinds(
         tokens(nested(usage, "prompt_tokens_details", "cached_tokens")),
         None,
-        tokens(nested(usage, "completion_tokens_details", "reasoning_tokens")),
+        tokens(nested(
+            usage,
+            "completion_tokens_details",
+            "reasoning_tokens",
+        )),
     );
     let output = tokens(&usage["completion_tokens"]);
     reported.raise_output(output);

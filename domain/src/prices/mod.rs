@@ -42,7 +42,8 @@ pub struct Price {
 pub struct PriceTable {
     /// Counts up with every change.
     pub version: u32,
-    /// Month that the prices were taken from the providers' pages, `YYYY-MM`.
+    /// Month that the prices are meant for, `YYYY-MM`. They have not been checked
+    /// against the providers' price lists: an operator who limits cost sets their own.
     pub as_of: String,
     /// Prices.
     pub models: BTreeMap<String, Price>,

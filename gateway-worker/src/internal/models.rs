@@ -154,6 +154,7 @@ async fn call(
 }
 
 /// A call whose answer has begun.
+#[derive(Clone, Copy)]
 struct Progress {
     operation: Operation,
     request_bytes: u64,

@@ -129,9 +129,11 @@ impl Editor {
             allow: self.allow.get(),
             deny: self.deny.get(),
             tokens_per_day: self.tokens.get(),
-            rest: self
-                .base
-                .with(|base| base.as_ref().map(|base| base.draft.rest.clone()).unwrap_or_default()),
+            rest: self.base.with(|base| {
+                base.as_ref()
+                    .map(|base| base.draft.rest.clone())
+                    .unwrap_or_default()
+            }),
         }
     }
 

@@ -107,8 +107,7 @@ impl<D: Db> Core<D> {
             last_error: None,
         };
         records::save(&self.db, Record::Membership, &membership)?;
-        self.pulse
-            .restart(enrolled.heartbeat_interval_seconds, now);
+        self.pulse.restart(enrolled.heartbeat_interval_seconds, now);
         let enrolment = membership.enrolment();
         self.membership = Some(membership);
         self.announce();

@@ -64,7 +64,7 @@ impl<D: Db> Core<D> {
         let costs = gateway.micro_usd.is_some() || own.micro_usd.is_some();
         let unpriced = self.newest.document.budgets.unpriced_models;
         if price.is_none() && costs && unpriced == UnpricedModels::Refuse {
-            return Ok(limit(format!(
+            return Ok(limit(&format!(
                 "{} has no price, so its cost cannot be limited. An admin of this gateway can set \
                  a price, or let the policy count such models",
                 model.reference()
@@ -108,7 +108,7 @@ impl<D: Db> Core<D> {
             started_at: now,
             session: call.session.as_deref().and_then(clean_session),
             provider: model.provider.provider().to_owned(),
-            model: model.id.clone(),
+            model: model.id,
             input_tokens: call.input_tokens,
             output_limit: grant.output_tokens,
             hold,
@@ -158,7 +158,7 @@ impl<D: Db> Core<D> {
     ) -> Option<Admission> {
         self.models.forget_starts(now);
         if let Some(stop) = &self.models.stop {
-            return Some(limit(format!(
+            return Some(limit(&format!(
                 "{} has stopped all model calls of this gateway",
                 stop.by
             )));
@@ -180,7 +180,7 @@ impl<D: Db> Core<D> {
             own.and_then(|own| own.calls_per_task),
         );
         if let Some(most) = most.filter(|most| call.earlier_calls >= *most) {
-            return Some(limit(format!(
+            return Some(limit(&format!(
                 "this task has made {most} model calls, which is the most for one task. Send a \
                  new message to go on"
             )));
@@ -198,7 +198,7 @@ impl<D: Db> Core<D> {
             if concurrent.is_some_and(|most| under_way >= most as usize) {
                 let message =
                     format!("{under_way} model calls are under way, which is the most at once");
-                return Some(busy(message, BUSY_RETRY_SECONDS));
+                return Some(busy(&message, BUSY_RETRY_SECONDS));
             }
             let counts = |start: &&(i64, Option<String>)| of.is_none() || start.1.as_deref() == of;
             let starts: Vec<i64> = self
@@ -213,7 +213,7 @@ impl<D: Db> Core<D> {
                 let ms = free_at.map_or(0, |at| at + 60_000 - now.timestamp_millis());
                 let seconds = u32::try_from(ms.max(0) / 1_000 + 1).unwrap_or(BUSY_RETRY_SECONDS);
                 return Some(busy(
-                    format!("{most} model calls have started in 60 seconds"),
+                    &format!("{most} model calls have started in 60 seconds"),
                     seconds,
                 ));
             }
@@ -264,7 +264,7 @@ impl<D: Db> Core<D> {
     }
 }
 
-fn limit(why: String) -> Admission {
+fn limit(why: &str) -> Admission {
     Admission::Refused {
         kind: ErrorKind::Limit,
         message: format!("{LIMIT_MESSAGE_PREFIX}: {why}."),
@@ -272,7 +272,7 @@ fn limit(why: String) -> Admission {
     }
 }
 
-fn busy(why: String, retry_after_seconds: u32) -> Admission {
+fn busy(why: &str, retry_after_seconds: u32) -> Admission {
     Admission::Refused {
         kind: ErrorKind::Busy,
         message: format!("Too many requests: {why}. Try again in {retry_after_seconds} seconds."),
