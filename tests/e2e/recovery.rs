@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::wire::gateway::SandboxPhase;
 use domain::wire::registry::{FleetStatus, Heartbeat};
 use e2e::client::{Gateway, Registry};
-use e2e::machine::{Container, Process, signal};
+use e2e::machine::{Container, Process, descendants, signal};
 use e2e::stack::{COMPANY, PERSONAL, Stack};
 use e2e::wait;
 use futures_util::future::join_all;
@@ -100,6 +100,32 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                     .context("a container that nobody started")
             })
             .await
+        }),
+        world.trial("recovery::kill_9_of_a_gateway_s_workerd", async |stack| {
+            let company = stack.gateway(COMPANY)?;
+            deny_exec(&company).await?;
+            let before = company.policy().await?;
+            let worker = descendants(stack.ready_gateway(COMPANY)?.pid);
+            let workerd = worker.iter().find(|one| one.command.contains("workerd"));
+            signal(workerd.context("no workerd")?, Signal::KILL)?;
+            wait::until("the gateway to be back", wait::START, async || {
+                // Nobody answers in between.
+                let health = company.health().await.ok();
+                let back = health.is_some_and(|health| health.ready);
+                Ok((back && company.policy().await.is_ok()).then_some(()))
+            })
+            .await?;
+            ensure!(
+                company.policy().await? == before,
+                "the policy is another one"
+            );
+            company.applied(before.version).await?;
+            let refused = company.turn(RUN_A_COMMAND).await?;
+            ensure!(
+                refused.contains("not found") && !refused.contains(COMMAND_RAN),
+                "{refused}"
+            );
+            Ok(())
         }),
     ]
 }

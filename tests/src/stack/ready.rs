@@ -44,6 +44,8 @@ pub struct ReadyGateway {
     pub url: String,
     /// Its Access audience.
     pub audience: String,
+    /// Process that runs its Worker, which leads a process group.
+    pub pid: u32,
 }
 
 /// The Access stand-in.
@@ -84,6 +86,7 @@ impl Ready {
             .audience(),
             name: gateway.name.to_string(),
             url: gateway.url,
+            pid: gateway.pid,
         });
         Ok(Self {
             gateways: gateways.collect(),
