@@ -25,11 +25,17 @@ async fn signals_reach_the_first_process_and_waiting_tells_how_it_ended() {
         host.api
             .sh("a", "until test -e /data/ready; do sleep 0.02; done")
             .await;
-        for signal in ["SIGHUP", "1"] {
+        for (taken, signal) in ["SIGHUP", "1"].iter().enumerate() {
             let path = format!("/containers/a/kill?signal={signal}");
             assert_eq!(host.api.post(&path).await.0, 204);
-            // Two of a kind that are pending at once are one.
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            // Two of a kind that are pending at once are one, so the second waits
+            // until the first has been taken.
+            let lines = taken + 1;
+            let taken = format!(
+                "i=0; until test \"$(cat /data/signals 2>/dev/null | wc -l)\" -ge {lines}; do \
+                 i=$((i + 1)); test $i -lt 1000 || exit 1; sleep 0.02; done"
+            );
+            host.api.sh("a", &taken).await;
         }
         assert_eq!(host.api.sh("a", "cat /data/signals").await, "hup\nhup\n");
         assert_eq!(
