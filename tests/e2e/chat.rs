@@ -79,7 +79,7 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
         world.trial("chat::tokens_are_counted_while_streaming", async |stack| {
             let personal = stack.gateway(PERSONAL)?;
             let before = personal.status().await?.budget.tokens_used;
-            personal.turn("/say counted\n/usage 12345 678").await?;
+            personal.turn("/say counted\n/tokens 12345 678").await?;
             // Counting ends a moment after the answer has.
             wait::until("the turn to be counted", wait::HEARTBEATS, async || {
                 let used = personal.status().await?.budget.tokens_used - before;
