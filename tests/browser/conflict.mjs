@@ -37,11 +37,15 @@ await withPage(
     await pictures(page, "conflict");
     done("both edits are shown side by side");
 
-    // A reload finds the edit again, and that it is behind: it is compared at once.
+    // The page warns before an edit is left behind.
+    page.once("dialog", (dialog) => dialog.accept());
     await page.reload();
-    await table.filter({ hasText: "web_search" }).waitFor();
+    const reloaded = (await chips(page, "Denied").filter({ hasText: "web_search" }).waitFor(), true);
+    check(reloaded, "the edit is lost by a reload");
     done("the edit survives a reload");
 
+    const compare = page.getByRole("button", { name: "Compare with my edit" });
+    await compare.click();
     await page.getByRole("button", { name: `Rebase my edit onto v${theirs.version}` }).click();
     const denied = (await chips(page, "Denied").allInnerTexts()).map((text) => text.trim());
     check(denied.includes("web_search") && denied.includes("web_fetch"), `after rebasing: ${denied}`);
