@@ -13,8 +13,6 @@ use tokio::runtime::Runtime;
 const UNCONFIRMED: &[&str] = &[
     "browser::two_people_edit_at_once",
     "chat::tokens_are_counted_while_streaming",
-    "recovery::kill_9_of_a_gateway_s_workerd",
-    "restart::kill_9_of_dev",
 ];
 
 /// What every scenario gets to.
