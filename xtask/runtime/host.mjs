@@ -10,8 +10,9 @@
 // Ends when standard input is closed, so that nothing outlives the process that
 // started it, however that one ended; and on SIGTERM.
 
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { createRequire } from "node:module";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire, enableCompileCache } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
 
@@ -67,6 +68,54 @@ function readSecrets() {
   });
 }
 
+/** Whether a value comes back from JSON as it was, but for absent properties. */
+function isPlain(value) {
+  if (typeof value !== "object" || value === null) {
+    return value === null || ["string", "number", "boolean", "undefined"].includes(typeof value);
+  }
+  const made = [Array.prototype, Object.prototype, null].includes(Object.getPrototypeOf(value));
+  return made && Object.values(value).every(isPlain);
+}
+
+/**
+ * What wrangler makes of a wrangler.toml: name, variables, databases, and the
+ * options of the Worker for Miniflare. Kept where the spec names a cache folder,
+ * because loading wrangler takes half of the time that a start takes.
+ */
+function resolveConfig(spec, require) {
+  const hash = createHash("sha256").update(JSON.stringify([spec.config, spec.env, spec.assets_dir]));
+  const inputs = [require.resolve("wrangler/package.json"), spec.config];
+  for (const name of spec.assets_dir ? ["_headers", "_redirects"] : []) {
+    const file = path.join(spec.assets_dir, name);
+    if (existsSync(file)) inputs.push(file);
+  }
+  for (const file of inputs) hash.update(file).update(readFileSync(file));
+  const key = hash.digest("hex");
+  const cache = spec.cache_dir && path.join(spec.cache_dir, `${spec.name}.json`);
+  if (cache && existsSync(cache)) {
+    try {
+      const kept = JSON.parse(readFileSync(cache, "utf8"));
+      if (kept.key === key) return kept.resolved;
+    } catch (error) {
+      log("warn", `${cache}: ${error.message}`);
+    }
+  }
+  const wrangler = require("wrangler");
+  const env = spec.env ?? undefined;
+  const config = wrangler.unstable_readConfig({ config: spec.config, env });
+  const { workerOptions } = wrangler.unstable_getMiniflareWorkerOptions(config, env, {
+    overrides: { assets: { directory: spec.assets_dir }, enableContainers: false },
+  });
+  // The rules are for wrangler's own bundling, and its bindings have .dev.vars in them.
+  const { modulesRules: _rules, bindings: _bindings, ...options } = workerOptions;
+  const { name, vars, d1_databases: databases } = config;
+  const resolved = { name, vars, databases, options };
+  if (cache && isPlain(resolved)) {
+    writeFileSync(cache, JSON.stringify({ key, resolved }));
+  }
+  return resolved;
+}
+
 /** The modules of a build, entry first: its files and the snippets of its crates. */
 function modules(buildDir, main) {
   const entry = path.resolve(buildDir, main);
@@ -83,14 +132,13 @@ function modules(buildDir, main) {
 }
 
 /** Puts the spec's values over what wrangler.toml says. */
-function workerOptions(base, configured, spec, secrets) {
-  const { modulesRules: _, ...options } = base;
+function workerOptions({ name: configured, vars, options }, spec, secrets) {
   const name = spec.name;
   options.name = name;
   options.rootPath = spec.build_dir;
   options.modulesRoot = spec.build_dir;
   options.modules = modules(spec.build_dir, spec.main);
-  options.bindings = { ...options.bindings, ...spec.vars, ...secrets };
+  options.bindings = { ...vars, ...spec.vars, ...secrets };
   // Several gateways come from one wrangler.toml: each is bound to itself.
   for (const [binding, service] of Object.entries(options.serviceBindings ?? {})) {
     if (service?.name === configured || service === configured) {
@@ -149,9 +197,9 @@ async function migrate(database, folder, table, splitSqlQuery) {
 async function main() {
   const secretsLine = readSecrets();
   const spec = JSON.parse(readFileSync(process.argv[2], "utf8"));
+  if (spec.cache_dir) enableCompileCache(path.join(spec.cache_dir, "node"));
   // From the checkout's root, wherever this file lies.
   const require = createRequire(path.join(spec.packages_dir, "package.json"));
-  const wrangler = require("wrangler");
   const { Log, LogLevel, Miniflare, convertV4MiniflareOptions } = require("miniflare");
 
   class StderrLog extends Log {
@@ -160,20 +208,13 @@ async function main() {
     }
   }
 
-  /** The config of a Worker, and what Miniflare is told of it. */
-  const read = (spec, secrets) => {
-    const env = spec.env ?? undefined;
-    const config = wrangler.unstable_readConfig({ config: spec.config, env });
-    const { workerOptions: base } = wrangler.unstable_getMiniflareWorkerOptions(config, env, {
-      overrides: { assets: { directory: spec.assets_dir }, enableContainers: false },
-    });
-    return { config, options: workerOptions(base, config.name, spec, secrets) };
-  };
-
+  const config = resolveConfig(spec, require);
+  const beside = (spec.beside ?? []).map((other) =>
+    workerOptions(resolveConfig(other, require), other, {}),
+  );
   const secrets = await secretsLine;
   if (ending) return;
-  const { config, options } = read(spec, secrets);
-  const beside = (spec.beside ?? []).map((other) => read(other, {}).options);
+  const options = workerOptions(config, spec, secrets);
   miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
@@ -194,7 +235,7 @@ async function main() {
     }),
   );
   const url = await miniflare.ready;
-  for (const database of config.d1_databases) {
+  for (const database of config.databases) {
     const folder = path.resolve(
       path.dirname(spec.config),
       database.migrations_dir ?? "migrations",
@@ -204,7 +245,7 @@ async function main() {
       await miniflare.getD1Database(database.binding, spec.name),
       folder,
       database.migrations_table ?? "d1_migrations",
-      wrangler.unstable_splitSqlQuery,
+      (sql) => require("wrangler").unstable_splitSqlQuery(sql),
     );
   }
   say({ ready: true, url: url.origin });

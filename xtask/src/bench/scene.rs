@@ -105,6 +105,7 @@ impl Scene {
             |name: &str, config: PathBuf, build_dir: PathBuf, binding: &str, port| HostSpec {
                 name: name.to_owned(),
                 config,
+                cache_dir: None,
                 packages_dir: checkout.root().to_owned(),
                 build_dir,
                 main: "index.js".to_owned(),

@@ -112,7 +112,7 @@ impl State {
     /// # Errors
     /// When a folder cannot be made.
     pub(crate) fn prepare(&self) -> anyhow::Result<()> {
-        for folder in [self.logs(), self.run()] {
+        for folder in [self.logs(), self.run(), self.cache()] {
             fs::create_dir_all(&folder)
                 .with_context(|| format!("{} cannot be made", folder.display()))?;
         }
@@ -145,6 +145,11 @@ impl State {
     #[must_use]
     pub(crate) fn run(&self) -> PathBuf {
         self.root.join("run")
+    }
+
+    /// What can be made again, to start faster.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.root.join("cache")
     }
 
     /// Databases, objects and buckets of a Worker.

@@ -98,6 +98,7 @@ impl Workers<'_> {
             spec: HostSpec {
                 name: name.to_owned(),
                 config: config.to_owned(),
+                cache_dir: Some(self.state.cache()),
                 packages_dir: self.tools.checkout.root().to_owned(),
                 build_dir: build.to_owned(),
                 main: ENTRY.to_owned(),

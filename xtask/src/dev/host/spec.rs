@@ -12,6 +12,9 @@ pub(crate) struct HostSpec {
     pub(crate) name: String,
     /// Its `wrangler.toml`, which says everything that is not said here.
     pub(crate) config: PathBuf,
+    /// Folder for what makes the next start faster; shared by all Workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cache_dir: Option<PathBuf>,
     /// Folder whose `node_modules` holds wrangler and miniflare.
     pub(crate) packages_dir: PathBuf,
     /// Folder of the finished build.
