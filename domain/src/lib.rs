@@ -15,4 +15,5 @@ pub mod prices;
 pub mod problem;
 pub mod proposal;
 pub mod secret;
+pub mod state;
 pub mod wire;

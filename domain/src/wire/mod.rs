@@ -5,6 +5,7 @@
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
 //! - [`openclaw`]: the headers that OpenClaw trusts.
+//! - [`state`]: what they say about snapshots, at `http://state.internal`.
 //! - [`usage`]: what it says about usage and budgets.
 //!
 //! Times are RFC 3339 in UTC, sizes bytes, durations in the unit of the name.
@@ -15,4 +16,5 @@ pub mod gateway;
 pub mod init;
 pub mod openclaw;
 pub mod registry;
+pub mod state;
 pub mod usage;
