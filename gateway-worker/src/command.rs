@@ -1,6 +1,10 @@
 //! What the Worker asks of the Sandbox Durable Object: one enum, serialised
 //! once. The front door's traffic goes another way, see [`crate::front::proxy`].
 
+mod state;
+
+pub use state::{StateAsk, StatePrepared, StateTicket, SweepPlan};
+
 use domain::access::Identity;
 use domain::audit::{Head, Origin};
 use domain::metering::{ErrorKind, Operation as ModelOperation, Reading};
@@ -74,6 +78,13 @@ pub enum Command {
     Renew {
         /// Id from [`Admission`].
         call: String,
+    },
+    /// Something about snapshots.
+    State {
+        /// tedix-init's credential.
+        credential: String,
+        /// What.
+        ask: StateAsk,
     },
     /// A model call ended.
     Settle {
@@ -283,6 +294,25 @@ pub enum Operation {
         /// What to do.
         action: SandboxAction,
     },
+    /// `GET snapshots`.
+    Snapshots {
+        /// Only those before this one.
+        before: Option<u64>,
+    },
+    /// `GET snapshots/N`.
+    Snapshot {
+        /// Which.
+        generation: u64,
+    },
+    /// `POST snapshots`.
+    TakeSnapshot,
+    /// `POST snapshots/N/restore`.
+    RestoreSnapshot {
+        /// Which; 0 starts with nothing.
+        generation: u64,
+        /// Why.
+        note: Option<String>,
+    },
     /// `GET enrolment`.
     GetEnrolment,
     /// `POST enrolment`.
@@ -302,8 +332,10 @@ pub enum SandboxAction {
     Stop,
     /// Let it end, then start it.
     Restart,
-    /// End it at once.
+    /// End it; its state is saved first.
     Destroy,
+    /// End it at once; what changed since the last snapshot is lost.
+    DestroyAtOnce,
 }
 
 /// What comes of a command.

@@ -2,7 +2,7 @@
 //!
 //! Two doors lead in. The public one takes operators, users and scripts; the
 //! container's own one is bound as a service with props that say so, and answers
-//! `governance.internal` and `models.internal`. No header can turn one into the other.
+//! `governance.internal`, `models.internal` and `state.internal`. No header can turn one into the other.
 
 pub mod adapters;
 pub mod command;
@@ -41,9 +41,12 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
     let sandbox = adapters::sandbox_stub::SandboxStub::new(&env)?;
     let props: Props = context.props().unwrap_or_default();
     if props.door.as_deref() == Some("container") {
-        let upstreams = adapters::env::Upstreams::read(&env);
+        let bindings = internal::Bindings {
+            upstreams: adapters::env::Upstreams::read(&env),
+            bucket: adapters::r2::StateBucket::new(&env),
+        };
         let response =
-            internal::serve(&mut request, &url, &context, &settings, sandbox, &upstreams).await?;
+            internal::serve(&mut request, &url, &context, &settings, sandbox, &bindings).await?;
         return Ok(response.into());
     }
     let host = request.headers().get("host")?.unwrap_or_default();

@@ -1,5 +1,7 @@
 //! What the rules need from the world, as traits; [`crate::adapters`] provide it.
 
+pub mod objects;
+
 use serde_json::Value;
 
 /// A value in the ledger's database.

@@ -39,7 +39,7 @@ const fn confirmation(action: SandboxAction) -> Confirmation {
         },
         SandboxAction::Destroy => Confirmation {
             title: "Destroy the container?",
-            consequence: "The container ends at once and its file system with it: conversations, memory and files that are in no snapshot are lost. The policy, usage and audit stay.",
+            consequence: "Its state is saved as a snapshot, then the container ends and its file system with it; the next start begins with that snapshot. The policy, usage and audit stay.",
             yes: "Destroy",
         },
     }

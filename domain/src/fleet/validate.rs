@@ -203,6 +203,14 @@ impl Check {
             );
         }
         self.integer(&format!("{pointer}/bytes"), r2.bytes);
+        self.integer(
+            &format!("{pointer}/generation"),
+            r2.generation.unwrap_or_default(),
+        );
+        self.integer(
+            &format!("{pointer}/state_bytes"),
+            r2.state_bytes.unwrap_or_default(),
+        );
         self.hexadecimal(&format!("{pointer}/sha256"), &r2.sha256, &[64]);
     }
 

@@ -12,6 +12,7 @@ mod digest;
 mod index;
 mod manifest;
 mod path;
+mod retention;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use digest::{Digest, DigestError};
 pub use index::{Chunk, Directory, File, Index, Link, Pack};
 pub use manifest::{Manifest, ObjectRef, SnapshotReason, Totals};
 pub use path::{MAX_PATH, check_link, check_path};
+pub use retention::{DEFAULT_KEEP, Kept, Retention};
 
 /// Version of [`Manifest`] and [`Index`] that this program writes, and the newest
 /// that it reads.

@@ -162,6 +162,15 @@ pub struct R2Pointer {
     pub sha256: String,
     /// When it was written.
     pub at: DateTime<Utc>,
+    /// Its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
+    /// Size of the state that it stands for, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_bytes: Option<u64>,
+    /// When a container last read it back and found it right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 /// A repository that the gateway takes skills or a workspace from.
@@ -207,6 +216,9 @@ pub struct GatewayStatus {
     pub models: Vec<ModelInfo>,
     /// Where its state lies.
     pub pointers: Pointers,
+    /// Where its state stands.
+    #[serde(default)]
+    pub state: super::snapshots::StateStatus,
     /// Who is asking, and as what.
     pub viewer: Viewer,
 }

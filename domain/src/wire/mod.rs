@@ -5,7 +5,8 @@
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
 //! - [`openclaw`]: the headers that OpenClaw trusts.
-//! - [`state`]: what they say about snapshots, at `http://state.internal`.
+//! - [`snapshots`]: what it says about snapshots.
+//! - [`state`]: what tedix-init and the Worker say about snapshots, at `http://state.internal`.
 //! - [`usage`]: what it says about usage and budgets.
 //!
 //! Times are RFC 3339 in UTC, sizes bytes, durations in the unit of the name.
@@ -16,5 +17,6 @@ pub mod gateway;
 pub mod init;
 pub mod openclaw;
 pub mod registry;
+pub mod snapshots;
 pub mod state;
 pub mod usage;

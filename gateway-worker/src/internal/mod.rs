@@ -3,15 +3,26 @@
 pub mod governance;
 pub mod metered;
 pub mod models;
+mod state;
 mod watch;
 
 use domain::problem::Problem;
-use domain::wire::init::{GOVERNANCE_HOST, MODELS_HOST};
+use domain::wire::init::{GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
 use worker::{Context, Request, Response, Result, Url};
 
 use crate::adapters::env::Upstreams;
+use crate::adapters::r2::StateBucket;
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::settings::Settings;
+
+/// What the deployment binds for the container's requests.
+#[derive(Debug)]
+pub struct Bindings {
+    /// Model providers.
+    pub upstreams: Upstreams,
+    /// Where snapshots lie; none when the deployment binds no bucket.
+    pub bucket: Option<StateBucket>,
+}
 
 /// Serves one request of the container's.
 ///
@@ -23,11 +34,22 @@ pub async fn serve(
     context: &Context,
     settings: &Settings,
     sandbox: SandboxStub,
-    upstreams: &Upstreams,
+    bindings: &Bindings,
 ) -> Result<Response> {
     match url.host_str().unwrap_or_default() {
         GOVERNANCE_HOST => governance::serve(request, url, &sandbox).await,
-        MODELS_HOST => models::serve(request, url, context, settings, sandbox, upstreams).await,
+        MODELS_HOST => {
+            models::serve(
+                request,
+                url,
+                context,
+                settings,
+                sandbox,
+                &bindings.upstreams,
+            )
+            .await
+        }
+        STATE_HOST => state::serve(request, url, bindings.bucket.as_ref(), sandbox).await,
         host => edge::reply::problem(&Problem::not_found(format!("Nothing answers at {host}."))),
     }
 }

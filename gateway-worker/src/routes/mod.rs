@@ -21,6 +21,7 @@ mod policy_versions;
 mod proposals;
 mod request;
 mod sandbox_action;
+mod snapshots;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -117,9 +118,15 @@ pub const ROUTES: &[Route] = &[
     post("/sandbox/restart", SMALL, |_| {
         Ok(sandbox(SandboxAction::Restart))
     }),
-    post("/sandbox/destroy", SMALL, |_| {
-        Ok(sandbox(SandboxAction::Destroy))
-    }),
+    post("/sandbox/destroy", SMALL, sandbox_action::read_destroy),
+    get("/snapshots", snapshots::read_page),
+    post("/snapshots", SMALL, |_| Ok(Operation::TakeSnapshot)),
+    get("/snapshots/{generation}", snapshots::read_one),
+    post(
+        "/snapshots/{generation}/restore",
+        SMALL,
+        snapshots::read_restore,
+    ),
     get("/enrolment", |_| Ok(Operation::GetEnrolment)),
     post("/enrolment", SMALL, enrolment_post::read),
 ];
@@ -248,6 +255,12 @@ pub fn run<D: Db>(
         Operation::ExportAudit { after } => audit::export(core, &who, after),
         Operation::VerifyAudit { known } => audit_verify::run(core, &who, known),
         Operation::Sandbox { action } => sandbox_action::run(core, &who, action, now),
+        Operation::Snapshots { before } => snapshots::page(core, &who, before),
+        Operation::Snapshot { generation } => snapshots::one(core, &who, generation),
+        Operation::TakeSnapshot => snapshots::take(core, &who, now),
+        Operation::RestoreSnapshot { generation, note } => {
+            snapshots::restore(core, &who, generation, note.as_deref(), now)
+        }
         Operation::GetEnrolment => enrolment_get::run(core, &who),
         Operation::Join { .. } => Err(Problem::internal("Joining a registry needs the network.")),
     }

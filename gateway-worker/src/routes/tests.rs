@@ -62,7 +62,10 @@ fn call(
 fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result<u16, u16> {
     // A request that each operation can read, so that only the role decides.
     let document = serde_json::to_value(&core.newest().document).expect("json");
-    let path = &path.replace("{version}", "1").replace("{id}", "p9");
+    let path = &path
+        .replace("{version}", "1")
+        .replace("{id}", "p9")
+        .replace("{generation}", "1");
     let tag = format!("\"v{}\"", core.newest().version);
     let body = match path.as_str() {
         "/policy/explain" => json!({"questions": [{"tool": "exec"}]}),
@@ -71,6 +74,7 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         }
         path if path.starts_with("/proposals/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
+        "/sandbox/destroy" => json!({}),
         "/budgets/extensions" => {
             json!({"tokens": 5, "until": (t0() + chrono::TimeDelta::hours(1)).to_rfc3339()})
         }
@@ -106,7 +110,7 @@ fn who_may_do_what() {
             cells.join(" ")
         ));
     }
-    // 404: OpenClaw has not reported, no registry was joined.
+    // 404: OpenClaw has not reported, no registry was joined, no snapshot was taken.
     insta::assert_snapshot!(matrix, @r"
     GET  /status                          403 200 200 200
     GET  /policy                          403 200 200 200
@@ -136,6 +140,10 @@ fn who_may_do_what() {
     POST /sandbox/stop                    403 403 202 202
     POST /sandbox/restart                 403 403 202 202
     POST /sandbox/destroy                 403 403 403 202
+    GET  /snapshots                       403 200 200 200
+    POST /snapshots                       403 403 409 409
+    GET  /snapshots/{generation}          403 404 404 404
+    POST /snapshots/{generation}/restore  403 403 403 404
     GET  /enrolment                       403 404 404 404
     ");
 }

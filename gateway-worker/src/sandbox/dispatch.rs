@@ -49,6 +49,12 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
             let renewal = shell.with(|core| Ok(core.renew(&call, now())?))?;
             Reply::ok(&renewal)
         }
+        Command::State { credential, ask } => {
+            let random = edge::random::bytes::<32>()
+                .map_err(|_| Problem::internal("The platform has no random source."))?;
+            let line = shell.line();
+            shell.with(|core| core.state_asked(&credential, ask, &line, random, now()))
+        }
         Command::Settle { call, ending } => {
             shell.with(|core| Ok(core.settle(&call, ending, now())?))?;
             Reply::ok(&())

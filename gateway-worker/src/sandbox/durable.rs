@@ -118,6 +118,12 @@ impl Shell {
         })
     }
 
+    /// Names this Durable Object, and with it the gateway's folder in the bucket:
+    /// unlike its name it is no other deployment's.
+    pub(super) fn line(&self) -> String {
+        self.state.id().to_string()
+    }
+
     pub(super) fn container(&self) -> Option<SandboxContainer> {
         SandboxContainer::of(&self.state)
     }

@@ -134,6 +134,7 @@ const STEPS: &[&[&str]] = &[
         PRIMARY KEY (agent, provider, model)
     ) WITHOUT ROWID",
     ],
+    &["CREATE TABLE generations (generation INTEGER PRIMARY KEY, json TEXT NOT NULL)"],
 ];
 
 /// Brings the database to the newest step.

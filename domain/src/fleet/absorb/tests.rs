@@ -54,6 +54,9 @@ fn every_transition_is_written() {
                 bytes: 1,
                 sha256,
                 at: at(0),
+                generation: None,
+                state_bytes: None,
+                verified_at: None,
             });
         }),
     ];

@@ -16,6 +16,9 @@ fn a_healthy_heartbeat_is_accepted() {
         bytes: 1,
         sha256: "0".repeat(64),
         at: at(0),
+        generation: None,
+        state_bytes: None,
+        verified_at: None,
     });
     good.pointers.git.push(GitPointer {
         repository: "https://github.com/example/skills.git".to_owned(),
@@ -78,6 +81,9 @@ fn pointers_lead_nowhere_they_should_not() {
             bytes: 1,
             sha256,
             at: at(0),
+            generation: None,
+            state_bytes: None,
+            verified_at: None,
         });
         assert_eq!(pointers(&bad), ["/pointers/r2/key"], "{key}");
     }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::drift::{self, Difference, Held, Kind, Part};
 use domain::problem::{FieldError, Problem};
+use domain::state::SnapshotReason;
 
 use super::{Core, INIT};
 use crate::ports::Db;
@@ -56,6 +57,12 @@ impl<D: Db> Core<D> {
             .unwrap_or_default();
         for difference in found.iter().take(MAX_ENTRIES) {
             self.note(INIT, "drift.found", &words(difference), now)?;
+        }
+        // People would have to do these again, so they do not wait for the schedule.
+        let granted =
+            |found: &Difference| matches!(found.part, Part::Devices | Part::ExecApprovals);
+        if found.iter().any(granted) && self.has_state() {
+            self.order_snapshot(SnapshotReason::Pairing, now)?;
         }
         if let Some(more) = found
             .len()

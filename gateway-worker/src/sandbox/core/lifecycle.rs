@@ -18,9 +18,11 @@ impl<D: Db> Core<D> {
         let decision = match decide(&self.state, input, now) {
             Ok(decision) => decision,
             Err(denied @ Denied::Failed(_)) => {
-                return Err(Problem::unavailable(format!(
-                    "The assistant is not running: {denied}."
-                )));
+                let why = match &self.state_status().problem {
+                    Some(problem) => format!("The assistant is not running. {problem}"),
+                    None => format!("The assistant is not running: {denied}."),
+                };
+                return Err(Problem::unavailable(why));
             }
         };
         for event in &decision.events {
@@ -56,6 +58,7 @@ impl<D: Db> Core<D> {
     /// When the database fails.
     pub fn tick(&mut self, now: DateTime<Utc>) -> Result<(), Problem> {
         self.sweep_models(now)?;
+        self.tick_snapshots(now)?;
         self.happen(Input::Tick, GATEWAY, now)
     }
 
@@ -63,7 +66,8 @@ impl<D: Db> Core<D> {
     #[must_use]
     pub fn next_alarm(&self) -> Option<DateTime<Utc>> {
         let beat = self.membership.as_ref().map(|_| self.pulse.due_at());
-        [self.state.due_at(), beat].into_iter().flatten().min()
+        let due = [self.state.due_at(), beat, self.snapshots_due_at()];
+        due.into_iter().flatten().min()
     }
 
     /// What was known of the run before no longer holds.

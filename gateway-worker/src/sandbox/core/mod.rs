@@ -11,6 +11,7 @@ mod proposals;
 mod pulse;
 mod rollback;
 mod secrets;
+mod snapshots;
 mod status;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -67,6 +68,7 @@ pub struct Core<D> {
     refusal_noted_at: Option<DateTime<Utc>>,
     origin: Option<Origin>,
     models: models::Models,
+    snapshots: snapshots::State,
 }
 
 impl<D: Db> Core<D> {
@@ -102,6 +104,7 @@ impl<D: Db> Core<D> {
             refusal_noted_at: None,
             origin: None,
             models: models::Models::load(&db, now)?,
+            snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
             db,
             settings,
         };

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::secret::Secret;
-use domain::wire::gateway::Pointers;
 use domain::wire::registry::{Heartbeat, HeartbeatAck};
 use serde_json::Value;
 
@@ -138,7 +137,7 @@ impl<D: Db> Core<D> {
             policy: self.policy_status(),
             budget: self.budget_status(now)?,
             models: self.settings.model_infos(),
-            pointers: Pointers::default(),
+            pointers: self.pointers()?,
             audit_head: audit::head(&self.db)?,
         };
         let body = serde_json::to_value(&heartbeat).map_err(|e| StorageError(e.to_string()))?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::problem::Problem;
 use domain::wire::gateway::{
-    ApplyState, BudgetStatus, EffectivePolicy, GatewayStatus, Pointers, PolicyStatus, Viewer,
+    ApplyState, BudgetStatus, EffectivePolicy, GatewayStatus, PolicyStatus, Viewer,
 };
 
 use super::{Core, Principal};
@@ -32,7 +32,8 @@ impl<D: Db> Core<D> {
             policy: self.policy_status(),
             budget: self.budget_status(now)?,
             models: self.settings.model_infos(),
-            pointers: Pointers::default(),
+            pointers: self.pointers()?,
+            state: self.state_status(),
             viewer: Viewer {
                 subject: principal.subject.clone(),
                 role: principal.role,

@@ -62,7 +62,7 @@ pub(crate) fn core() -> Core<MemoryDb> {
     Core::open(MemoryDb::new(), settings(), "boot".to_owned(), t0()).expect("opens")
 }
 
-fn reopen(core: Core<MemoryDb>) -> Core<MemoryDb> {
+pub(crate) fn reopen(core: Core<MemoryDb>) -> Core<MemoryDb> {
     Core::open(core.db, core.settings, "boot2".to_owned(), t0()).expect("opens")
 }
 

@@ -6,6 +6,7 @@ use domain::wire::gateway::{ExitInfo, StartStep};
 use super::state::{After, Phase, State};
 use super::{
     BACKOFF_FIRST_MS, BACKOFF_MAX_MS, HEALTHY_MS, MAX_FAILURES, START_LIMIT_MS, STOP_GRACE_MS,
+    STOP_LIMIT_MS,
 };
 
 /// Something that happens to the container.
@@ -30,6 +31,10 @@ pub enum Input {
         /// Exit code, 128 + signal for a signal.
         code: i32,
     },
+    /// tedix-init still saves the state, so a stop takes its time.
+    Saving,
+    /// There is state and none of it can be restored: the container ends by itself.
+    NoState,
     /// The container ended.
     Exited {
         /// The start that it belonged to.
@@ -171,6 +176,19 @@ impl Next {
                 self.openclaw_exited(code);
             }
 
+            (Input::Saving, Phase::Stopping { then, kill_at }) => {
+                let most = self.state.since + TimeDelta::milliseconds(STOP_LIMIT_MS);
+                let longer = self.after(STOP_GRACE_MS).min(most);
+                self.enter(Phase::Stopping {
+                    then,
+                    kill_at: kill_at.max(longer),
+                });
+            }
+            (Input::NoState, Phase::Starting { .. }) => self.enter(Phase::Stopping {
+                then: After::Fail,
+                kill_at: self.after(STOP_GRACE_MS),
+            }),
+
             (Input::Exited { run, code, reason }, phase) if run == self.state.run => {
                 self.exited(phase, code, reason);
             }
@@ -201,7 +219,7 @@ impl Next {
             // Already so, or about a run that is over.
             (Input::Wake | Input::Start | Input::Stop | Input::Destroy, _)
             | (Input::Step(_) | Input::Observed | Input::OpenclawExited { .. }, _)
-            | (Input::Exited { .. }, _) => {}
+            | (Input::Exited { .. } | Input::Saving | Input::NoState, _) => {}
         }
         Ok(())
     }
@@ -316,6 +334,10 @@ impl Next {
         match then {
             After::Stay => self.rest(),
             After::Start => self.launch(),
+            After::Fail => {
+                self.enter(Phase::Failed);
+                self.note("sandbox.failed", "it has no state that it could start from");
+            }
             After::BackOff => {
                 if healthy
                     .is_some_and(|since| since + TimeDelta::milliseconds(HEALTHY_MS) <= self.now)

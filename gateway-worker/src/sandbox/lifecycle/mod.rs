@@ -22,6 +22,9 @@ pub const HEALTHY_MS: i64 = 300_000;
 /// How long a stop may take before the container is killed, in milliseconds.
 /// OpenClaw takes up to 8 s to end when idle, more while it finishes a turn.
 pub const STOP_GRACE_MS: i64 = 30_000;
+/// How long a stop may take at most, in milliseconds, while the state is being saved:
+/// the platform itself kills after 15 minutes (Cloudflare Containers docs).
+pub const STOP_LIMIT_MS: i64 = 840_000;
 /// How long a start may take before it counts as failed, in milliseconds. On
 /// busy machines OpenClaw has been seen to need 70 s.
 pub const START_LIMIT_MS: i64 = 600_000;

@@ -64,6 +64,8 @@ pub enum After {
     Start,
     /// It counts as a failure and is started again after a delay.
     BackOff,
+    /// It counts as failed: only an operator's start helps.
+    Fail,
 }
 
 impl State {
@@ -85,6 +87,12 @@ impl State {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    /// Whether it was asked to end and has not yet.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. })
     }
 
     /// Whether a container should be running now.

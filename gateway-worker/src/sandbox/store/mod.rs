@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod calls;
+pub mod generations;
 pub mod ledger;
 pub mod policies;
 pub mod proposals;

@@ -26,6 +26,8 @@ pub enum Record {
     Extensions,
     /// Who stopped all model calls.
     ModelsStop,
+    /// Who may write snapshots, and which are due.
+    Snapshots,
 }
 
 impl Record {
@@ -39,6 +41,7 @@ impl Record {
             Self::Held => "held",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
+            Self::Snapshots => "snapshots",
         }
     }
 }
