@@ -58,6 +58,11 @@ export async function withPage(scenario, { expected = [] } = {}) {
     context.on("weberror", (error) => note(`uncaught: ${error.error()}`));
     const page = await context.newPage();
     page.on("dialog", (dialog) => {
+      // The app warns before an edit is left behind: whoever leaves, means it.
+      if (dialog.type() === "beforeunload") {
+        void dialog.accept();
+        return;
+      }
       note(`dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
