@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use domain::access::genuine::GenuineSignatures;
 use domain::access::keys::{KeyCache, KeyChoice};
 use domain::access::token::Unverified;
 use domain::access::{Expectation, Identity, Jwk, Jwks, TokenError};
@@ -30,6 +31,9 @@ thread_local! {
     static FETCHING: RefCell<HashMap<String, i64>> = RefCell::default();
     /// Key sets by issuer, for the life of the isolate. Losing them costs one fetch.
     static CACHES: RefCell<HashMap<String, KeyCache>> = RefCell::default();
+    /// Signatures checked in this isolate: one of RSA costs more than all else that
+    /// a request through the front door needs.
+    static GENUINE: RefCell<GenuineSignatures> = RefCell::default();
 }
 
 /// An Access application that this Worker stands behind.
@@ -70,10 +74,12 @@ impl AccessApplication {
         let unverified = Unverified::parse(token)?;
         let now = now_seconds();
         let key = self.key_for(&unverified, now).await?;
-        let genuine =
-            webcrypto::verify_rs256(&key, unverified.signature(), unverified.signing_input()).await;
-        if !genuine {
-            return Err(TokenError::Signature);
+        if !GENUINE.with_borrow(|genuine| genuine.contains(&key, token)) {
+            let (signature, signed) = (unverified.signature(), unverified.signing_input());
+            if !webcrypto::verify_rs256(&key, signature, signed).await {
+                return Err(TokenError::Signature);
+            }
+            GENUINE.with_borrow_mut(|genuine| genuine.remember(&key, token));
         }
         let expect = Expectation {
             issuer: &self.issuer,
