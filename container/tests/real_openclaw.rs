@@ -14,7 +14,9 @@ mod lab;
 use std::process::Command;
 
 use domain::metering::Dialect;
-use domain::policy::{CompileContext, ModelSpec, Policy, ToolProfile, canonical_hash, compile};
+use domain::policy::{
+    CompileContext, ModelSpec, OpenaiApi, Policy, ToolProfile, canonical_hash, compile,
+};
 use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Report, Watch};
 use lab::Lab;
 use rustix::process::Signal;
@@ -35,6 +37,7 @@ fn bundle(policy_version: u64, policy: &Policy) -> ConfigBundle {
         context_tokens: 128_000,
         max_output_tokens: 4096,
         stand_in: true,
+        openai_api: OpenaiApi::Completions,
     };
     let models = [
         model(Dialect::Openai, "gpt-5.4-mini"),

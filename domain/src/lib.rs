@@ -6,6 +6,7 @@
 pub mod access;
 pub mod audit;
 pub mod budget;
+pub mod csv;
 pub mod drift;
 pub mod fleet;
 pub mod id;

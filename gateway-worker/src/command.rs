@@ -112,6 +112,9 @@ pub struct CallRequest {
     pub session: Option<String>,
     /// Calls that the same run made before.
     pub earlier_calls: u32,
+    /// Whether it may be told to wait.
+    #[serde(default)]
+    pub may_wait: bool,
 }
 
 /// How a model call ended.
@@ -371,6 +374,8 @@ pub enum Admission {
     WrongKey,
     /// The policy offers no such model.
     UnknownModel,
+    /// Calls under way hold what it would need: ask again in a moment.
+    Wait,
     /// A budget or another limit does not allow it.
     Refused {
         /// Which kind of limit.

@@ -8,7 +8,7 @@ use edge::access::AccessApplication;
 
 use crate::ports::{
     Assets, AuditStore, Clock, GatewayStore, JoinTokenStore, PortError, PulseStore, Random,
-    Verifier,
+    UsageStore, Verifier,
 };
 
 /// Version of this Worker.
@@ -21,6 +21,7 @@ pub(crate) struct App {
     pub(crate) join_tokens: Arc<dyn JoinTokenStore>,
     pub(crate) audit: Arc<dyn AuditStore>,
     pub(crate) pulse: Arc<dyn PulseStore>,
+    pub(crate) usage: Arc<dyn UsageStore>,
     pub(crate) verifier: Arc<dyn Verifier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,

@@ -56,6 +56,7 @@ fn app(env: &Env) -> Result<App, String> {
         gateways: Arc::new(store()?),
         join_tokens: Arc::new(store()?),
         audit: Arc::new(store()?),
+        usage: Arc::new(store()?),
         pulse: Arc::new(pulse_adapter::stub(env).map_err(failed)?),
         verifier: Arc::new(platform::AccessVerifier(settings.access.clone())),
         clock: Arc::new(platform::PlatformClock),

@@ -11,7 +11,7 @@ use domain::access::{Identity, TokenError};
 use domain::fleet::{Sighting, Vital, Watch};
 use domain::id::{GatewayId, GatewayName};
 use domain::wire::gateway::AuditEntry;
-use domain::wire::registry::Heartbeat;
+use domain::wire::registry::{FleetUsage, Heartbeat, HourUsage};
 use serde::{Deserialize, Serialize};
 
 use crate::enrolment::{Enrolment, TokenRecord};
@@ -130,6 +130,33 @@ pub(crate) trait JoinTokenStore: Send + Sync {
 pub(crate) trait AuditStore: Send + Sync {
     /// Entries before position `before`, newest first.
     async fn page(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>, PortError>;
+}
+
+/// Which usage a report holds. Days are written `YYYY-MM-DD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UsageQuery {
+    /// Only this gateway's.
+    pub(crate) gateway: Option<GatewayId>,
+    /// First day.
+    pub(crate) from: String,
+    /// Last day.
+    pub(crate) to: String,
+    /// A line for each day.
+    pub(crate) by_day: bool,
+    /// A line for each gateway.
+    pub(crate) by_gateway: bool,
+    /// At most so many lines.
+    pub(crate) limit: u32,
+}
+
+/// What gateways used, in the database.
+#[async_trait(?Send)]
+pub(crate) trait UsageStore: Send + Sync {
+    /// Adds hours, oldest first, to their days. Those that are not after the newest
+    /// of their day were added before and add nothing.
+    async fn add(&self, id: &GatewayId, hours: &[HourUsage]) -> Result<(), PortError>;
+    /// Sums, grouped by day, gateway or both.
+    async fn report(&self, query: &UsageQuery) -> Result<Vec<FleetUsage>, PortError>;
 }
 
 /// What became of a heartbeat.

@@ -63,6 +63,14 @@ pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Result<Respon
     Ok(response)
 }
 
+/// A table as CSV.
+pub(crate) fn csv(text: String) -> Response {
+    let mut response = api_response(StatusCode::OK, text.into_bytes());
+    let kind = HeaderValue::from_static("text/csv; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
 /// Success without anything to say.
 pub(crate) fn no_content() -> Response {
     api_response(StatusCode::NO_CONTENT, Vec::new())

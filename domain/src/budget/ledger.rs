@@ -10,9 +10,16 @@ use crate::prices::Price;
 
 /// Least output tokens that a call is given, however little is free.
 pub const MIN_OUTPUT_TOKENS: u64 = 16;
-/// A call holds at most this share of what is free for output that it may not
-/// make, so that as many calls as this find room together.
+/// A call is given this share of what is left without asking what such calls need,
+/// so that as many calls as this find room together.
 const SHARE: u64 = 64;
+/// Output that a call is given in proportion to its input, before anything is learnt:
+/// one that may wait, and one that has waited long enough, in parts of the input.
+const OF_INPUT: (u64, u64) = (4, 16);
+/// Most output tokens that the first calls of a kind are given while they may wait, and
+/// the share of what is not used yet that these may be: nothing is learnt of them, and
+/// an answer that is cut is of little use.
+const FIRST_OUTPUT: (u64, u64) = (1_024, 16);
 /// While so large a share of a limit is free, in parts of the limit, no call is
 /// refused because of it.
 const NEVER_REFUSED_ABOVE: u64 = 20;
@@ -49,6 +56,9 @@ pub struct Ask<'a> {
     pub learnt_output: Option<u64>,
     /// Its model's price; none when it counts as nothing.
     pub price: Option<Price>,
+    /// Whether it can be asked for again in a moment, when calls under way hold what
+    /// it would need.
+    pub may_wait: bool,
     /// When it expires.
     pub expires_at: DateTime<Utc>,
 }
@@ -75,6 +85,9 @@ pub struct Refusal {
     pub used: u64,
     /// Held by calls under way.
     pub reserved: u64,
+    /// It is worth asking again as soon as one of these has ended. Said only to a
+    /// call that may wait.
+    pub wait: bool,
 }
 
 /// A warning: use has reached the soft limit.
@@ -96,6 +109,28 @@ pub struct Ledger {
     used: BTreeMap<(NaiveDate, Account), Amount>,
     reserved: BTreeMap<(NaiveDate, Account), Amount>,
     holds: BTreeMap<String, Hold>,
+}
+
+impl Ask<'_> {
+    /// Output that it is given where so much of a limit is left: the largest of what
+    /// makes the whole call a 64th of that, a share of its input, and what such calls
+    /// have made so far; for the first of a kind something in reason, while it may wait.
+    fn likely_output(&self, unit: Unit, left: u64) -> u64 {
+        let price = self.price.unwrap_or_default();
+        let input = price.most(unit, self.input_tokens, 0);
+        let (of_input, first) = if self.may_wait {
+            let (most, share) = FIRST_OUTPUT;
+            (OF_INPUT.0, price.output_for(unit, left / share).min(most))
+        } else {
+            (OF_INPUT.1, MIN_OUTPUT_TOKENS)
+        };
+        let share = (left / SHARE).saturating_sub(input).max(input / of_input);
+        price
+            .output_for(unit, share)
+            .max(self.learnt_output.unwrap_or(first))
+            .max(MIN_OUTPUT_TOKENS)
+            .min(self.most_output)
+    }
 }
 
 impl Ledger {
@@ -148,10 +183,11 @@ impl Ledger {
 
     /// Reserves for a call against the gateway's limits and its agent's, in one step.
     ///
-    /// Held are its estimated input and as much output as it will be limited to:
-    /// all that it may make, but no more than the largest of these: what makes the
-    /// whole call a 64th of what is free, a quarter of its input, and what such
-    /// calls have made so far. Near the limit the output is cut to what is left.
+    /// Held are its estimated input and as much output as it will be limited to: all
+    /// that it may make, but no more than [`Ask::likely_output`]. A call that may
+    /// wait is told to, when it would fit but for what calls under way hold; most of
+    /// that is free again when they end. One that may not, or not any more, has its
+    /// output cut to what is free.
     ///
     /// The bound: used and reserved together never pass a limit, but for one call
     /// whose input alone is more than what is left while 5 % or more is free (it
@@ -161,7 +197,8 @@ impl Ledger {
     /// output is bounded because the provider is told the limit.
     ///
     /// # Errors
-    /// When less than 5 % of a limit is free and the call does not fit into it.
+    /// When less than 5 % of a limit is free, neither used nor reserved, and the call
+    /// does not fit into it; or when it should wait.
     pub fn reserve(
         &mut self,
         id: &str,
@@ -181,31 +218,43 @@ impl Ledger {
                 };
                 let used = self.used(ask.day, account).of(unit);
                 let reserved = self.reserved(ask.day, account).of(unit);
-                let free = limit.saturating_sub(used.saturating_add(reserved));
-                let input = price.most(unit, ask.input_tokens, 0);
-                let share = (free / SHARE).saturating_sub(input).max(input / 4);
-                let learnt = ask.learnt_output.unwrap_or(MIN_OUTPUT_TOKENS);
-                let likely = price.output_for(unit, share).max(learnt);
-                let wanted = ask.most_output.min(likely.max(MIN_OUTPUT_TOKENS));
-                let room = free
-                    .checked_sub(input)
-                    .map(|left| price.output_for(unit, left));
-                let least = MIN_OUTPUT_TOKENS.min(ask.most_output);
-                let fits = match room {
-                    Some(room) if room >= least => wanted.min(room),
-                    _ if free > 0 && free >= limit / NEVER_REFUSED_ABOVE => least,
-                    _ => {
-                        tightest.get_or_insert(Refusal {
-                            account: account.map(str::to_owned),
-                            unit,
-                            limit,
-                            used,
-                            reserved,
-                        });
-                        0
-                    }
+                let refusal = |wait| Refusal {
+                    account: account.map(str::to_owned),
+                    unit,
+                    limit,
+                    used,
+                    reserved,
+                    wait,
                 };
-                output = output.min(fits);
+                let unspent = limit.saturating_sub(used);
+                let free = unspent.saturating_sub(reserved);
+                let input = price.most(unit, ask.input_tokens, 0);
+                let room_in = |left: u64| {
+                    let left = left.checked_sub(input)?;
+                    Some(price.output_for(unit, left))
+                };
+                let wanted = ask.likely_output(unit, if ask.may_wait { unspent } else { free });
+                let least = MIN_OUTPUT_TOKENS.min(ask.most_output);
+                let fits_later = reserved > 0 && room_in(unspent).is_some_and(|room| room >= least);
+                let fits = match room_in(free) {
+                    Some(room) if room >= wanted => Ok(wanted),
+                    _ if ask.may_wait && fits_later => Err(refusal(true)),
+                    Some(room) if room >= least => Ok(room),
+                    _ if free > 0 && free >= limit / NEVER_REFUSED_ABOVE => Ok(least),
+                    _ => Err(refusal(false)),
+                };
+                match fits {
+                    Ok(fits) => output = output.min(fits),
+                    // A limit that no waiting lifts says more than one that it does.
+                    Err(refusal)
+                        if tightest
+                            .as_ref()
+                            .is_none_or(|other| other.wait && !refusal.wait) =>
+                    {
+                        tightest = Some(refusal);
+                    }
+                    Err(_) => {}
+                }
             }
         }
         if let Some(refusal) = tightest {
@@ -256,6 +305,12 @@ impl Ledger {
             .get_mut(id)
             .map(|hold| hold.expires_at = expires_at)
             .is_some()
+    }
+
+    /// When the first of the calls under way expires.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<DateTime<Utc>> {
+        self.holds.values().map(|hold| hold.expires_at).min()
     }
 
     /// Counts calls in full that have expired: nobody knows what they used.

@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 
 pub use absorb::{Absorbed, Boot, Vital, Written, absorb};
 pub use status::{Sighting, status};
-pub use validate::{MAX_HEARTBEAT_BYTES, gateway_origin, validate};
+pub use validate::{MAX_HEARTBEAT_BYTES, MAX_USAGE_HOURS, gateway_origin, parse_hour, validate};
 pub use watch::{Tick, Watch};
 
 /// Shortest interval between heartbeats, in seconds.

@@ -3,12 +3,17 @@
 //! A gateway's words end up on an operator's screen and in links, so their length and
 //! their schemes are limited here, whatever the screen does.
 
+use chrono::{DateTime, Utc};
+
 use crate::problem::FieldError;
 use crate::wire::gateway::{GitPointer, R2Pointer};
-use crate::wire::registry::Heartbeat;
+use crate::wire::registry::{Heartbeat, HourUsage};
 
 /// Largest heartbeat, in bytes.
 pub const MAX_HEARTBEAT_BYTES: usize = 64 * 1024;
+
+/// Most hours of usage that one heartbeat carries.
+pub const MAX_USAGE_HOURS: usize = 48;
 
 /// Largest integer that every JSON reader keeps exactly (RFC 8259 §6).
 const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -17,6 +22,8 @@ const MAX_HASH: usize = 128;
 const MAX_TEXT: usize = 2_000;
 const MAX_KEY: usize = 1_024;
 const MAX_ITEMS: usize = 100;
+/// Largest count of an hour: the sum of any number of them stays exact.
+const MAX_HOUR_COUNT: u64 = 1_000_000_000_000;
 
 /// Everything about a heartbeat that is not acceptable; empty when it is.
 #[must_use]
@@ -77,6 +84,7 @@ pub fn validate(heartbeat: &Heartbeat) -> Vec<FieldError> {
         check.integer("/audit_head/seq", head.seq);
         check.line("/audit_head/hash", &head.hash, MAX_HASH);
     }
+    check.usage("/usage", &heartbeat.usage);
     if let Some(r2) = &pointers.r2 {
         check.r2("/pointers/r2", r2);
     }
@@ -85,6 +93,15 @@ pub fn validate(heartbeat: &Heartbeat) -> Vec<FieldError> {
         check.git(&format!("/pointers/git/{index}"), git);
     }
     check.errors
+}
+
+/// The beginning of an hour that is written `YYYY-MM-DDTHH`, in UTC.
+#[must_use]
+pub fn parse_hour(text: &str) -> Option<DateTime<Utc>> {
+    // Exactly as it is written back: one hour has one spelling, and they sort.
+    let hour = DateTime::parse_from_rfc3339(&format!("{text}:00:00Z")).ok()?;
+    let hour = hour.with_timezone(&Utc);
+    (hour.format("%Y-%m-%dT%H").to_string() == text).then_some(hour)
 }
 
 /// The public origin of a gateway in its canonical spelling: `https://host[:port]`, or
@@ -179,6 +196,31 @@ impl Check {
     fn count(&mut self, pointer: &str, items: usize) {
         if items > MAX_ITEMS {
             self.refuse(pointer, format!("must have at most {MAX_ITEMS} items"));
+        }
+    }
+
+    /// Hours in order, so that what was added before can be told from what is new.
+    fn usage(&mut self, pointer: &str, hours: &[HourUsage]) {
+        if hours.len() > MAX_USAGE_HOURS {
+            self.refuse(
+                pointer,
+                format!("must have at most {MAX_USAGE_HOURS} hours"),
+            );
+        }
+        let mut before = "";
+        for (index, HourUsage { hour, totals }) in hours.iter().enumerate().take(MAX_USAGE_HOURS) {
+            let pointer = format!("{pointer}/{index}");
+            if parse_hour(hour).is_none() {
+                let detail = "must be an hour in UTC such as 2026-11-22T09";
+                self.refuse(&format!("{pointer}/hour"), detail);
+            } else if hour.as_str() <= before {
+                self.refuse(&format!("{pointer}/hour"), "must be after the one before");
+            }
+            if totals.counts().iter().any(|count| *count > MAX_HOUR_COUNT) {
+                let detail = format!("must not exceed {MAX_HOUR_COUNT} of anything");
+                self.refuse(&format!("{pointer}/totals"), detail);
+            }
+            before = hour;
         }
     }
 

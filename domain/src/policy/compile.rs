@@ -19,7 +19,7 @@ mod version;
 pub use channels::{Enforced, enforced};
 pub use commands::may_run_commands;
 pub use host_floor::exec_approvals;
-pub use models::ModelSpec;
+pub use models::{ModelSpec, OpenaiApi};
 pub use version::VersionSkew;
 
 use chrono::{DateTime, Utc};

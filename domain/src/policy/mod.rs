@@ -29,7 +29,9 @@ pub mod tools;
 mod validate;
 mod value;
 
-pub use compile::{CompileContext, ModelSpec, VersionSkew, compile, compile_at, exec_approvals};
+pub use compile::{
+    CompileContext, ModelSpec, OpenaiApi, VersionSkew, compile, compile_at, exec_approvals,
+};
 pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{
     Access, AgentBudget, AgentTools, ApprovalTarget, Approvals, Arguments, BrowserLimits, Budgets,

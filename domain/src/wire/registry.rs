@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::gateway::{BudgetStatus, ModelInfo, Pointers, PolicyStatus, SandboxStatus};
+use super::usage::UsageTotals;
 use crate::id::{GatewayId, GatewayName};
 
 /// Path prefix of the registry's API.
@@ -100,6 +101,45 @@ pub struct Heartbeat {
     /// Newest entry of its audit chain: a later one never lies behind it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_head: Option<crate::audit::Head>,
+    /// Hours that are over and that the registry has not taken yet, oldest first; only
+    /// for a registry whose last [`HeartbeatAck`] says that it takes any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<HourUsage>,
+}
+
+/// What a gateway used in an hour that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HourUsage {
+    /// The hour in UTC, `YYYY-MM-DDTHH`.
+    pub hour: String,
+    /// Sums over its calls.
+    pub totals: UsageTotals,
+}
+
+impl HourUsage {
+    /// The day that it belongs to, in UTC, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn day(&self) -> &str {
+        self.hour.split('T').next().unwrap_or_default()
+    }
+}
+
+/// One line of `GET usage`: the fields that were grouped by, and sums.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetUsage {
+    /// Day in UTC, `YYYY-MM-DD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<String>,
+    /// Id of the gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_id: Option<GatewayId>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GatewayName>,
+    /// The sums.
+    #[serde(flatten)]
+    pub totals: UsageTotals,
 }
 
 /// Answer to a heartbeat.
@@ -107,6 +147,13 @@ pub struct Heartbeat {
 pub struct HeartbeatAck {
     /// Seconds until the next one is due.
     pub interval_seconds: u32,
+    /// Most hours of usage that are taken with one heartbeat; none by a registry that
+    /// does not say so.
+    #[serde(default)]
+    pub usage_hours: u32,
+    /// The newest hour that came with this heartbeat and is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_through: Option<String>,
 }
 
 /// How a gateway is doing, computed when it is read.

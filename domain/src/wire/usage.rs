@@ -134,6 +134,35 @@ pub struct UsageTotals {
     pub unpriced_calls: u64,
 }
 
+impl UsageTotals {
+    /// Names of the sums, in the order of [`Self::counts`].
+    pub const COLUMNS: [&str; 8] = [
+        "calls",
+        "input_tokens",
+        "cached_input_tokens",
+        "cache_write_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "cost_micro_usd",
+        "unpriced_calls",
+    ];
+
+    /// The sums, in the order of [`Self::COLUMNS`].
+    #[must_use]
+    pub fn counts(self) -> [u64; 8] {
+        [
+            self.calls,
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.cache_write_tokens,
+            self.output_tokens,
+            self.reasoning_tokens,
+            self.cost_micro_usd,
+            self.unpriced_calls,
+        ]
+    }
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -2,6 +2,9 @@
 //! before the call, the real key is added here and nowhere else, and tokens are
 //! counted as the answer passes by.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use domain::metering::{
     Dialect, ErrorKind, Framing, Meter, ModelRequest, Operation, clean_session, read_request,
 };
@@ -10,8 +13,8 @@ use edge::credentials::{self, Credential};
 use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
 use worker::{
-    AbortController, AbortSignal, Context, Error, Fetch, Headers, Method, Request, RequestInit,
-    RequestRedirect, Response, Result, Url, console_error,
+    AbortController, AbortSignal, Context, Delay, Error, Fetch, Headers, Method, Request,
+    RequestInit, RequestRedirect, Response, Result, Url, console_error,
 };
 
 use super::metered::Metered;
@@ -25,6 +28,13 @@ use crate::settings::Settings;
 
 /// Largest request, in bytes. Pictures travel inside it as base64.
 const MAX_REQUEST: usize = 16 * 1024 * 1024;
+/// How long a call waits for others to settle when these hold what it would need of a
+/// budget; after that it takes what is free, or is refused.
+const PATIENCE: TimeDelta = TimeDelta::seconds(10);
+/// First pause between two tries, doubled with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Carries the id of OpenClaw's session, where its configuration asks for it.
@@ -177,7 +187,7 @@ async fn admit(
     asked: &ModelRequest,
     settings: &Settings,
 ) -> std::result::Result<(String, Option<u64>), Refusal> {
-    let call = CallRequest {
+    let mut call = CallRequest {
         operation: asked.operation,
         model: asked.model.clone(),
         input_tokens: asked.estimated_input_tokens,
@@ -185,13 +195,29 @@ async fn admit(
         agent: asked.attribution.agent.clone(),
         session: asked.attribution.session.clone(),
         earlier_calls: asked.attribution.earlier_calls,
+        may_wait: true,
     };
-    let admission = sandbox.ask_for(&Command::Admit { key, call }).await;
-    match admission.map_err(|problem| Refusal::new(ErrorKind::Upstream, problem.detail))? {
+    let patience_ends = now() + PATIENCE;
+    let mut pause = FIRST_PAUSE;
+    let admission = loop {
+        let command = Command::Admit {
+            key: key.clone(),
+            call: call.clone(),
+        };
+        let admission = sandbox.ask_for(&command).await;
+        match admission.map_err(|problem| Refusal::new(ErrorKind::Upstream, problem.detail))? {
+            Admission::Wait => Delay::from(pause).await,
+            admission => break admission,
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        call.may_wait = now() < patience_ends;
+    };
+    match admission {
         Admission::Admitted {
             call,
             output_tokens,
         } => Ok((call, output_tokens)),
+        Admission::Wait => Err(Refusal::new(ErrorKind::Upstream, "the gateway is too busy")),
         Admission::WrongKey => Err(Refusal::new(
             ErrorKind::Key,
             "the key is not that of the running container",

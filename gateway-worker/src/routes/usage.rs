@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use domain::access::Role;
+use domain::csv;
 use domain::problem::Problem;
 use domain::wire::gateway::Page;
 use domain::wire::usage::{UsageGroup, UsageTotals};
@@ -86,25 +87,13 @@ pub(super) fn report<D: Db>(
         .filter_map(|by| GroupBy::ALL.iter().find(|(_, known)| known == by));
     let columns: Vec<&str> = names
         .map(|(name, _)| *name)
-        .chain(TOTALS.iter().copied())
+        .chain(UsageTotals::COLUMNS)
         .collect();
-    Ok(Reply::csv(csv(
+    Ok(Reply::csv(csv::document(
         &columns,
         items.into_iter().map(|group| cells(group, by)),
     )))
 }
-
-/// Columns of the sums in CSV.
-const TOTALS: &[&str] = &[
-    "calls",
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "cost_micro_usd",
-    "unpriced_calls",
-];
 
 fn cells(group: UsageGroup, by: &[GroupBy]) -> Vec<String> {
     let UsageGroup {
@@ -115,16 +104,6 @@ fn cells(group: UsageGroup, by: &[GroupBy]) -> Vec<String> {
         model,
         totals,
     } = group;
-    let UsageTotals {
-        calls,
-        input_tokens,
-        cached_input_tokens,
-        cache_write_tokens,
-        output_tokens,
-        reasoning_tokens,
-        cost_micro_usd,
-        unpriced_calls,
-    } = totals;
     let named = by.iter().map(|by| {
         let value = match by {
             GroupBy::Day => &day,
@@ -135,44 +114,8 @@ fn cells(group: UsageGroup, by: &[GroupBy]) -> Vec<String> {
         };
         value.clone().unwrap_or_default()
     });
-    let counts = [
-        calls,
-        input_tokens,
-        cached_input_tokens,
-        cache_write_tokens,
-        output_tokens,
-        reasoning_tokens,
-        cost_micro_usd,
-        unpriced_calls,
-    ];
+    let counts = totals.counts();
     named.chain(counts.map(|count| count.to_string())).collect()
-}
-
-/// CSV as RFC 4180 has it. A cell that a spreadsheet would take for a formula
-/// gets an apostrophe in front.
-pub(super) fn csv(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut text = columns.join(",");
-    text.push_str("\r\n");
-    for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| csv_cell(cell)).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
-    }
-    text
-}
-
-fn csv_cell(cell: &str) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let plain = if formula {
-        format!("'{cell}")
-    } else {
-        cell.to_owned()
-    };
-    if plain.contains([',', '"', '\r', '\n']) {
-        format!("\"{}\"", plain.replace('"', "\"\""))
-    } else {
-        plain
-    }
 }
 
 /// A page, for viewers and above.

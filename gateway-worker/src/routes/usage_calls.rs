@@ -1,12 +1,12 @@
 //! `GET usage/calls`: single model calls of the last days, newest first.
 
 use domain::access::Role;
+use domain::csv;
 use domain::metering::Usage;
 use domain::problem::Problem;
 use domain::wire::usage::CallRow;
 
 use super::ApiRequest;
-use super::usage::csv;
 use crate::command::{Operation, Outcome, Reply};
 use crate::ports::Db;
 use crate::sandbox::core::{Core, Principal};
@@ -49,7 +49,10 @@ pub(super) fn run<D: Db>(
     who.require(Role::Viewer)?;
     let page = calls::page(core.db(), before)?;
     if as_csv {
-        return Ok(Reply::csv(csv(COLUMNS, page.items.into_iter().map(cells))));
+        return Ok(Reply::csv(csv::document(
+            COLUMNS,
+            page.items.into_iter().map(cells),
+        )));
     }
     Reply::ok(&page)
 }

@@ -9,6 +9,7 @@ mod join_tokens;
 mod jwks;
 mod me;
 mod page;
+mod usage;
 
 use axum::Router;
 use axum::extract::Path;
@@ -34,6 +35,7 @@ pub(crate) fn router(app: Shared) -> Router {
         .route("/gateways/{id}/heartbeat", post(gateways::heartbeat))
         .route("/gateways/{id}/token", post(gateways::token))
         .route("/audit", get(audit::list))
+        .route("/usage", get(usage::report))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()

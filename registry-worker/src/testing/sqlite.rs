@@ -14,10 +14,11 @@ use crate::ports::PortError;
 #[derive(Clone)]
 pub(super) struct Sqlite(Arc<Mutex<Connection>>);
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../migrations/0001_create_gateways.sql"),
     include_str!("../../../migrations/0002_create_join_tokens.sql"),
     include_str!("../../../migrations/0003_create_audit.sql"),
+    include_str!("../../../migrations/0004_create_usage_days.sql"),
 ];
 
 impl Sqlite {
@@ -39,7 +40,7 @@ impl Sqlite {
 
     pub(super) fn dump(&self) -> String {
         let connection = self.0.lock().expect("SQLite");
-        ["gateways", "join_tokens", "audit"]
+        ["gateways", "join_tokens", "audit", "usage_days"]
             .iter()
             .map(|table| {
                 let sql = format!("SELECT * FROM {table}");

@@ -25,6 +25,26 @@ pub struct ModelSpec {
     /// Whether a local stand-in answers instead of a real provider.
     #[serde(default)]
     pub stand_in: bool,
+    /// Which of OpenAI's operations OpenClaw calls it by; Anthropic has but one.
+    #[serde(default, skip_serializing_if = "OpenaiApi::is_completions")]
+    pub openai_api: OpenaiApi,
+}
+
+/// OpenAI's two operations for conversations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpenaiApi {
+    /// Chat Completions, which every compatible server has.
+    #[default]
+    Completions,
+    /// Responses.
+    Responses,
+}
+
+impl OpenaiApi {
+    fn is_completions(&self) -> bool {
+        *self == Self::Completions
+    }
 }
 
 impl ModelSpec {
@@ -53,12 +73,20 @@ pub(super) fn catalog(budgets: &Budgets, models: &[ModelSpec]) -> Value {
         let (_, list) = providers
             .entry(model.provider.provider())
             .or_insert_with(|| (model.provider, Vec::new()));
+        let api = match (model.provider, model.openai_api) {
+            (Dialect::Openai, OpenaiApi::Completions) => "openai-completions",
+            (Dialect::Openai, OpenaiApi::Responses) => "openai-responses",
+            (Dialect::Anthropic, _) => "anthropic-messages",
+        };
         list.push(json!({
             "id": model.id,
             "name": model.id,
+            "api": api,
             "input": ["text"],
             "contextWindow": model.context_tokens,
             "maxTokens": budgets.output_limit(None, Some(model.max_output_tokens)),
+            // The gateway counts a task's calls by its session.
+            "compat": { "sendSessionAffinityHeaders": true },
         }));
     }
     let providers: BTreeMap<&str, Value> = providers

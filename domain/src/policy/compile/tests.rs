@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use super::{CompileContext, ModelSpec, compile};
+use super::{CompileContext, ModelSpec, OpenaiApi, compile};
 use crate::metering::Dialect;
 use crate::policy::{Policy, ToolProfile, canonical_hash, compile_at, exec_approvals, samples};
 
@@ -11,6 +11,7 @@ fn models() -> Vec<ModelSpec> {
         context_tokens: 128_000,
         max_output_tokens: 4096,
         stand_in: true,
+        openai_api: OpenaiApi::Completions,
     };
     vec![
         spec(Dialect::Openai, "gpt-5.4-mini"),

@@ -40,6 +40,9 @@ pub struct Membership {
     pub last_accepted_at: Option<DateTime<Utc>>,
     /// Why the last one was not.
     pub last_error: Option<String>,
+    /// Newest hour of usage that the registry has taken, `YYYY-MM-DDTHH` in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_through: Option<String>,
 }
 
 /// A request to a registry to take this gateway in.
@@ -104,6 +107,7 @@ impl<D: Db> Core<D> {
             jwks: enrolled.jwks,
             enrolled_at: now,
             last_accepted_at: None,
+            usage_through: None,
             last_error: None,
         };
         records::save(&self.db, Record::Membership, &membership)?;

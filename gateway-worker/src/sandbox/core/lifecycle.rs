@@ -66,7 +66,9 @@ impl<D: Db> Core<D> {
     #[must_use]
     pub fn next_alarm(&self) -> Option<DateTime<Utc>> {
         let beat = self.membership.as_ref().map(|_| self.pulse.due_at());
-        let due = [self.state.due_at(), beat, self.snapshots_due_at()];
+        let snapshot = self.snapshots_due_at();
+        let expiry = self.models.next_expiry();
+        let due = [self.state.due_at(), beat, snapshot, expiry];
         due.into_iter().flatten().min()
     }
 

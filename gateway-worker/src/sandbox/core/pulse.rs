@@ -1,6 +1,7 @@
 //! When to send a heartbeat, and what is in it.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::fleet::MAX_USAGE_HOURS;
 use domain::secret::Secret;
 use domain::wire::registry::{Heartbeat, HeartbeatAck};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::Core;
 use crate::ports::{Answer, Db, StorageError};
 use crate::sandbox::store::records::Record;
-use crate::sandbox::store::{audit, records};
+use crate::sandbox::store::{audit, calls, records};
 use crate::settings::TEDIX_VERSION;
 
 /// Seconds between heartbeats until the registry says otherwise.
@@ -33,6 +34,8 @@ pub struct Pulse {
     due_at: DateTime<Utc>,
     under_way: bool,
     urgent: bool,
+    /// Most hours of usage that the registry takes with one heartbeat.
+    usage_hours: u32,
 }
 
 /// A heartbeat to be sent.
@@ -58,6 +61,7 @@ impl Pulse {
             due_at: now,
             under_way: false,
             urgent: false,
+            usage_hours: 0,
         }
     }
 
@@ -77,6 +81,7 @@ impl Pulse {
         self.set_interval(interval_seconds);
         self.failures = 0;
         self.due_at = now;
+        self.usage_hours = 0;
     }
 
     /// The one under way was taken, or not. `jitter` is random, 0 to 255.
@@ -139,6 +144,12 @@ impl<D: Db> Core<D> {
             models: self.settings.model_infos(),
             pointers: self.pointers()?,
             audit_head: audit::head(&self.db)?,
+            usage: calls::hours(
+                &self.db,
+                membership.usage_through.as_deref(),
+                now,
+                self.pulse.usage_hours,
+            )?,
         };
         let body = serde_json::to_value(&heartbeat).map_err(|e| StorageError(e.to_string()))?;
         let beat = Beat {
@@ -171,15 +182,18 @@ impl<D: Db> Core<D> {
         });
         if let Ok(ack) = &outcome {
             self.pulse.set_interval(ack.interval_seconds);
+            let most = u32::try_from(MAX_USAGE_HOURS).unwrap_or(u32::MAX);
+            self.pulse.usage_hours = ack.usage_hours.min(most);
         }
         self.pulse.settle(outcome.is_ok(), jitter, now);
         let Some(membership) = &mut self.membership else {
             return Ok(());
         };
         match outcome {
-            Ok(_) => {
+            Ok(ack) => {
                 membership.last_accepted_at = Some(now);
                 membership.last_error = None;
+                membership.usage_through = ack.usage_through.max(membership.usage_through.take());
             }
             Err(error) => {
                 membership.last_error = Some(error.chars().take(MAX_ERROR).collect());

@@ -125,6 +125,7 @@ pub(crate) fn call(model: &str, input_tokens: u64, output_tokens: u64) -> CallRe
         agent: None,
         session: None,
         earlier_calls: 0,
+        may_wait: false,
     }
 }
 
@@ -567,6 +568,57 @@ fn what_happens_during_a_heartbeat_is_told_right_after_it() {
     core.beat_done(answer(200, json!({"interval_seconds": 20})), 0, t0())
         .expect("done");
     assert!(core.begin_beat(t0()).expect("beat").is_some());
+}
+
+#[test]
+fn hours_that_are_over_go_to_a_registry_that_takes_them_once() {
+    let (mut core, credentials) = launched();
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    let key = credentials.model.expose().to_owned();
+    for (id, minutes) in [("a", 0), ("b", 70), ("c", 130)] {
+        let at = t0() + TimeDelta::minutes(minutes);
+        core.admit(&key, &call("m1", 1, 1), id.into(), at)
+            .expect("answered");
+        core.settle(id, used(10, 5), at).expect("settled");
+    }
+    // 12:10: the hours of 10 and 11 are over, the one of 12 is not.
+    let mut now = t0() + TimeDelta::minutes(130);
+    let mut beat = |core: &mut Core<MemoryDb>, ack: Value| {
+        now += TimeDelta::seconds(10);
+        core.hurry(now);
+        let beat = core.begin_beat(now).expect("beat").expect("due");
+        core.beat_done(answer(200, ack), 0, now).expect("done");
+        beat.body["usage"].clone()
+    };
+    let old = json!({"interval_seconds": 1});
+    let takes = |through: Option<&str>| json!({"interval_seconds": 1, "usage_hours": 48, "usage_through": through});
+    assert_eq!(beat(&mut core, old.clone()), Value::Null);
+    assert_eq!(
+        beat(&mut core, takes(None)),
+        Value::Null,
+        "the one before took none"
+    );
+    let hours = beat(&mut core, takes(None));
+    assert_eq!(
+        (&hours[0]["hour"], &hours[1]["hour"], &hours[2]),
+        (
+            &json!("2026-11-22T10"),
+            &json!("2026-11-22T11"),
+            &Value::Null
+        )
+    );
+    assert_eq!(hours[0]["totals"]["output_tokens"], 5);
+    assert_eq!(
+        beat(&mut core, takes(Some("2026-11-22T10"))),
+        hours,
+        "not taken: again"
+    );
+    let rest = beat(&mut core, takes(Some("2026-11-22T11")));
+    assert_eq!(
+        (&rest[0]["hour"], &rest[1]),
+        (&hours[1]["hour"], &Value::Null)
+    );
+    assert_eq!(beat(&mut core, old), Value::Null, "all are taken");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use domain::metering::{Source, Usage};
 use domain::wire::gateway::Page;
+use domain::wire::registry::HourUsage;
 use domain::wire::usage::{CallOutcome, CallRow, UsageGroup, UsageTotals};
 
 use super::ledger::LiveCall;
@@ -225,6 +226,39 @@ pub fn report<D: Db>(
         &[from.into(), to.into(), (MAX_LINES as u64 + 1).into()],
     )?;
     rows.iter().map(|row| group(row, by)).collect()
+}
+
+/// Hours that are over, after one that was reported, oldest first and at most so many.
+///
+/// # Errors
+/// When the database fails.
+pub fn hours<D: Db>(
+    db: &D,
+    after: Option<&str>,
+    now: DateTime<Utc>,
+    most: u32,
+) -> Result<Vec<HourUsage>, StorageError> {
+    if most == 0 {
+        return Ok(Vec::new());
+    }
+    let rows = db.run(
+        "SELECT SUM(calls), SUM(input_tokens), SUM(cached_input_tokens),
+            SUM(cache_write_tokens), SUM(output_tokens), SUM(reasoning_tokens), SUM(micro_usd),
+            SUM(unpriced_calls), hour
+         FROM usage_hours WHERE hour > ? AND hour < ? GROUP BY hour ORDER BY hour LIMIT ?",
+        &[
+            after.unwrap_or_default().into(),
+            hour_of(now).into(),
+            u64::from(most).into(),
+        ],
+    )?;
+    let hour = |row: &Row| {
+        Ok(HourUsage {
+            hour: row.text(8)?,
+            totals: totals(row)?,
+        })
+    };
+    rows.iter().map(hour).collect()
 }
 
 /// Removes what is older than it is kept for.

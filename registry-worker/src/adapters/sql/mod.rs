@@ -3,6 +3,7 @@
 mod audit;
 mod gateways;
 mod join_tokens;
+mod usage;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};

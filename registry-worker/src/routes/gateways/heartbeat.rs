@@ -5,16 +5,16 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use domain::access::{constant_time_eq, hash_credential};
-use domain::fleet::{MAX_HEARTBEAT_BYTES, validate};
+use domain::fleet::{MAX_HEARTBEAT_BYTES, MAX_USAGE_HOURS, parse_hour, validate};
 use domain::id::GatewayId;
 use domain::problem::Problem;
-use domain::wire::registry::{Heartbeat, HeartbeatAck};
+use domain::wire::registry::{Heartbeat, HeartbeatAck, HourUsage};
 use edge::credentials::{Credential, find};
 
 use crate::app::{App, Shared};
 use crate::body;
 use crate::operator::joined;
-use crate::reply::{Failure, json};
+use crate::reply::{Cause, Failure, json};
 use crate::routes::enroll::{CREDENTIAL_PREFIX, is_credential};
 use crate::routes::gateway_id;
 
@@ -26,20 +26,44 @@ pub(in crate::routes) async fn heartbeat(
 ) -> Result<Response, Failure> {
     let id = gateway_id(path)?;
     authenticate(&app, &id, request.headers()).await?;
-    let said: Heartbeat = body::json(request, MAX_HEARTBEAT_BYTES).await?;
+    let mut said: Heartbeat = body::json(request, MAX_HEARTBEAT_BYTES).await?;
     let errors = validate(&said);
     if !errors.is_empty() {
         return Err(Problem::fields(errors).into());
     }
+    let usage = std::mem::take(&mut said.usage);
+    let (usage_through, fault) = keep(&app, &id, &usage).await;
     // A replay is answered like the original: a gateway that sends again because an
     // answer got lost has done nothing wrong.
     let taken = app.pulse.absorb(&id, said).await?;
-    json(
-        StatusCode::OK,
-        &HeartbeatAck {
-            interval_seconds: taken.interval_seconds,
-        },
-    )
+    let ack = HeartbeatAck {
+        interval_seconds: taken.interval_seconds,
+        usage_hours: u32::try_from(MAX_USAGE_HOURS).unwrap_or(u32::MAX),
+        usage_through,
+    };
+    let mut response = json(StatusCode::OK, &ack)?;
+    if let Some(cause) = fault {
+        response.extensions_mut().insert(cause);
+    }
+    Ok(response)
+}
+
+/// Keeps hours of usage that have begun; the newest of them, for the gateway to go on
+/// from. What cannot be kept now comes again with a later heartbeat, which counts all
+/// the same.
+async fn keep(app: &App, id: &GatewayId, hours: &[HourUsage]) -> (Option<String>, Option<Cause>) {
+    let now = app.clock.now();
+    let begun = |hour: &HourUsage| parse_hour(&hour.hour).is_some_and(|begin| begin <= now);
+    // They are in order, so those to come are at the end.
+    let hours = hours.iter().filter(|hour| begun(hour)).cloned();
+    let hours: Vec<HourUsage> = hours.collect();
+    let Some(newest) = hours.last() else {
+        return (None, None);
+    };
+    match app.usage.add(id, &hours).await {
+        Ok(()) => (Some(newest.hour.clone()), None),
+        Err(error) => (None, Some(Cause(format!("usage: {error}")))),
+    }
 }
 
 async fn authenticate(app: &App, id: &GatewayId, headers: &HeaderMap) -> Result<(), Failure> {

@@ -18,7 +18,10 @@ async fn a_heartbeat_makes_a_gateway_online() {
     assert_eq!(shown(&registry, &id).await["status"], "never");
     let answer = registry.beat(&id, &credential, heartbeat("a", 1)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
-    assert_eq!(answer.body, json!({"interval_seconds": 10}));
+    assert_eq!(
+        answer.body,
+        json!({"interval_seconds": 10, "usage_hours": 48})
+    );
     let gateway = shown(&registry, &id).await;
     assert_eq!(gateway["status"], "online");
     assert_eq!(gateway["last_seen_at"], "2026-11-22T12:00:00Z");

@@ -6,3 +6,4 @@ mod fleet;
 mod heartbeat;
 mod join_tokens;
 mod tokens;
+mod usage;

@@ -94,10 +94,12 @@ impl<D: Db> Core<D> {
             most_output,
             learnt_output: learnt.output_tokens(),
             price,
+            may_wait: call.may_wait,
             expires_at: now + LEASE,
         };
         let grant = match self.models.ledger.reserve(&id, &ask, gateway, own) {
             Ok(grant) => grant,
+            Err(refusal) if refusal.wait => return Ok(Admission::Wait),
             Err(refusal) => return Ok(self.exhausted(&refusal, now)),
         };
         let Some(hold) = self.models.ledger.hold_of(&id).cloned() else {
@@ -228,6 +230,7 @@ impl<D: Db> Core<D> {
             limit,
             used,
             reserved,
+            wait: _,
         } = refusal;
         let whose = account.as_ref().map_or_else(
             || "of this gateway".to_owned(),

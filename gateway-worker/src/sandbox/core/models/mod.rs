@@ -21,7 +21,7 @@ use crate::sandbox::store::{calls, ledger};
 
 /// How long a call may be silent before it counts in full. The Worker renews it
 /// every ten seconds while it is under way.
-const LEASE: TimeDelta = TimeDelta::minutes(3);
+const LEASE: TimeDelta = TimeDelta::minutes(1);
 /// Most agents that are told apart in a day; the container names them, so there
 /// must be an end. Calls of further ones count for the gateway alone.
 const MAX_AGENTS: usize = 200;
@@ -48,6 +48,11 @@ impl Models {
             stop: records::load(db, Record::ModelsStop)?,
             starts: calls::starts_since(db, now - TimeDelta::minutes(1))?.into(),
         })
+    }
+
+    /// When the first of the calls under way expires.
+    pub(super) fn next_expiry(&self) -> Option<DateTime<Utc>> {
+        self.ledger.next_expiry()
     }
 
     fn forget_starts(&mut self, now: DateTime<Utc>) {
