@@ -67,7 +67,18 @@ struct Verdict {
 impl Launcher {
     /// Prepares OpenClaw's directories.
     pub(crate) fn new(settings: Settings, processes: Processes) -> io::Result<Self> {
-        let separation = Separation::available(settings.uid);
+        let launcher = Self {
+            separation: Separation::available(settings.uid),
+            settings,
+            processes,
+        };
+        launcher.prepare()?;
+        Ok(launcher)
+    }
+
+    /// Makes OpenClaw's directories, where they are not there.
+    pub(crate) fn prepare(&self) -> io::Result<()> {
+        let settings = &self.settings;
         std::fs::create_dir_all(&settings.data)?;
         for directory in [
             settings.state_dir(),
@@ -77,14 +88,15 @@ impl Launcher {
             // A cache that came with the image is there and not ours to give away.
             if !directory.exists() || directory != settings.compile_cache {
                 std::fs::create_dir_all(&directory)?;
-                separation.give(&directory)?;
+                self.separation.give(&directory)?;
             }
         }
-        Ok(Self {
-            settings,
-            separation,
-            processes,
-        })
+        Ok(())
+    }
+
+    /// Whose files OpenClaw's are.
+    pub(crate) fn separation(&self) -> Separation {
+        self.separation
     }
 
     /// Version in OpenClaw's package; empty when there is none.

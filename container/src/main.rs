@@ -15,22 +15,34 @@ mod privileges;
 mod processes;
 mod settings;
 mod signals;
+mod snapshot;
 mod store;
 mod supervisor;
 
 use std::process::ExitCode;
 
+use domain::wire::state::EXIT_NO_STATE;
 use settings::Settings;
-use supervisor::Supervisor;
+use supervisor::{End, Supervisor};
 
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "state"
+    {
+        return match snapshot::offline(rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(&error),
+        };
+    }
     let settings = match Settings::from_env() {
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };
     privileges::hide_own_memory();
     match Supervisor::new(settings).and_then(Supervisor::run) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(End::Asked) => ExitCode::SUCCESS,
+        Ok(End::NoState) => ExitCode::from(u8::try_from(EXIT_NO_STATE).unwrap_or(1)),
         Err(error) => fail(&error.to_string()),
     }
 }

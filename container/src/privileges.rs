@@ -4,7 +4,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use rustix::process::{DumpableBehavior, geteuid, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Gid, Uid, geteuid, set_dumpable_behavior};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
 use crate::log;
 
@@ -51,6 +52,18 @@ impl Separation {
         if let Self::User(uid) = self {
             command.uid(uid).gid(uid);
         }
+    }
+
+    /// Makes this thread, and those that it starts, open files as OpenClaw's user: what
+    /// the kernel refuses to that user is refused to us, wherever a link leads. Others
+    /// still may not signal or trace us: the real and the saved user stay root's.
+    pub(crate) fn enter(self) -> std::io::Result<()> {
+        if let Self::User(uid) = self {
+            set_thread_groups(&[])?;
+            set_thread_res_gid(None, Gid::from_raw(uid), None)?;
+            set_thread_res_uid(None, Uid::from_raw(uid), None)?;
+        }
+        Ok(())
     }
 
     /// Hands a file or directory to OpenClaw's user.

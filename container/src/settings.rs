@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::secret::Secret;
-use domain::wire::init::{GOVERNANCE_HOST, INIT_CREDENTIAL_ENV, MODEL_KEY_ENV, OPENCLAW_PORT};
+use domain::wire::init::{
+    GOVERNANCE_HOST, INIT_CREDENTIAL_ENV, MODEL_KEY_ENV, OPENCLAW_PORT, STATE_HOST,
+};
 
 /// User and group that OpenClaw runs as in the image.
-const OPENCLAW_UID: u32 = 1000;
+pub(crate) const OPENCLAW_UID: u32 = 1000;
 /// How long OpenClaw may take from its start until it answers. It needs 12 to 28
 /// seconds on two free cores and over a minute on busy ones.
 const START_TIMEOUT: Duration = Duration::from_secs(240);
@@ -33,6 +35,8 @@ pub(crate) struct Settings {
     pub model_key: Secret,
     /// Origin that answers configuration and reports.
     pub governance_url: String,
+    /// Origin that keeps OpenClaw's state.
+    pub state_url: String,
     /// Origin that OpenClaw answers at.
     pub openclaw_url: String,
     /// Program that runs OpenClaw.
@@ -90,6 +94,7 @@ impl Settings {
             model_key: secret(MODEL_KEY_ENV)?,
             governance_url: read("TEDIX_GOVERNANCE_URL")
                 .unwrap_or_else(|| format!("http://{GOVERNANCE_HOST}")),
+            state_url: read("TEDIX_STATE_URL").unwrap_or_else(|| format!("http://{STATE_HOST}")),
             openclaw_url: read("TEDIX_OPENCLAW_URL")
                 .unwrap_or_else(|| format!("http://127.0.0.1:{OPENCLAW_PORT}")),
             node: path("TEDIX_NODE", "/opt/node/bin/node"),
@@ -140,6 +145,7 @@ mod tests {
         })
         .unwrap();
         assert_eq!(settings.governance_url, "http://governance.internal");
+        assert_eq!(settings.state_url, "http://state.internal");
         assert_eq!(settings.openclaw_url, "http://127.0.0.1:18789");
         assert_eq!(settings.state_dir().to_str(), Some("/data/openclaw"));
         assert!(!format!("{settings:?}").contains("s3cret"));

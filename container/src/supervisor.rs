@@ -7,6 +7,8 @@ mod apply;
 mod drift;
 mod health;
 mod reports;
+mod state;
+mod stop;
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -24,6 +26,7 @@ use crate::openclaw::Openclaw;
 use crate::processes::Processes;
 use crate::settings::Settings;
 use crate::signals;
+use crate::snapshot::Keeper;
 use crate::store::Store;
 
 use drift::Watched;
@@ -51,6 +54,13 @@ pub(crate) enum Event {
     Reload,
     /// SIGTERM or SIGINT.
     Stop,
+    /// OpenClaw's state is there, or there is none yet: it may start.
+    Restored,
+    /// There is state and it cannot be had: OpenClaw must not start on nothing.
+    NoState {
+        /// Why.
+        why: String,
+    },
     /// A run of OpenClaw ended.
     Exited {
         /// Which run.
@@ -60,9 +70,20 @@ pub(crate) enum Event {
     },
 }
 
+/// Why tedix-init ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to.
+    Asked,
+    /// There is state and it cannot be had.
+    NoState,
+}
+
 /// Where OpenClaw is in its life.
 #[derive(Debug)]
 enum Phase {
+    /// Its state is on the way.
+    Restoring,
     /// There is no configuration to start it with yet.
     Unconfigured,
     /// It ended and is started again at a time.
@@ -91,6 +112,7 @@ pub(crate) struct Supervisor {
     governance: Governance,
     openclaw: Openclaw,
     launcher: Launcher,
+    keeper: Keeper,
     processes: Processes,
     file: ConfigFile,
     store: Store,
@@ -122,17 +144,20 @@ impl Supervisor {
         let (sender, events) = channel();
         signals::forward(sender.clone())?;
         let processes = Processes::start();
+        let launcher = Launcher::new(settings.clone(), processes.clone())?;
+        let store = Store::open(&settings.own_dir())?;
         Ok(Self {
             governance: Governance::new(&settings),
             openclaw: Openclaw::new(&settings),
-            launcher: Launcher::new(settings.clone(), processes.clone())?,
+            keeper: state::keeper(&settings, launcher.separation(), sender.clone())?,
+            launcher,
             processes,
             file: ConfigFile::at(&settings.config_file)?,
-            store: Store::open(&settings.own_dir())?,
+            store,
             events,
             sender,
             outbox: Outbox::default(),
-            phase: Phase::Unconfigured,
+            phase: Phase::Restoring,
             installed: None,
             rejected: Vec::new(),
             probation: None,
@@ -147,22 +172,31 @@ impl Supervisor {
         })
     }
 
-    /// Works until it is told to stop.
-    pub(crate) fn run(mut self) -> io::Result<()> {
+    /// Works until it is told to stop, or must not start.
+    pub(crate) fn run(mut self) -> io::Result<End> {
         self.report(Report::Step {
             step: StartStep::Configuring,
         });
         loop {
             let wait = self.advance();
             match self.events.recv_timeout(wait) {
-                Ok(Event::Reload) => self.fetch_at = Some(Instant::now()),
+                Ok(Event::Reload) => {
+                    self.fetch_at = Some(Instant::now());
+                    self.keeper.nudge();
+                }
+                Ok(Event::Restored) => self.restored()?,
+                Ok(Event::NoState { why }) => {
+                    log::line(&format!("OpenClaw does not start: {why}"));
+                    self.keeper.end(stop::LEASE);
+                    return Ok(End::NoState);
+                }
                 Ok(Event::Exited { number, code }) => self.exited(number, code),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.stop();
-        Ok(())
+        Ok(End::Asked)
     }
 
     /// Does what is due; how long until something is due again.
@@ -179,7 +213,7 @@ impl Supervisor {
             self.fetch();
         }
         match &self.phase {
-            Phase::Unconfigured => {}
+            Phase::Restoring | Phase::Unconfigured => {}
             Phase::Waiting { until } => {
                 if *until <= now {
                     self.start();
@@ -200,6 +234,7 @@ impl Supervisor {
     fn until_next(&self) -> Duration {
         let now = Instant::now();
         let (phase, settled) = match &self.phase {
+            Phase::Restoring => (None, false),
             Phase::Unconfigured => (None, true),
             Phase::Waiting { until } => (Some(*until), true),
             Phase::Starting { .. } => (Some(now + START_POLL), false),
@@ -317,37 +352,6 @@ impl Supervisor {
             log_tail,
             restart_in_ms,
         });
-    }
-
-    /// Ends OpenClaw and what it left behind.
-    fn stop(self) {
-        let (Phase::Starting { run, .. }
-        | Phase::Confirming { run, .. }
-        | Phase::Running { run, .. }) = &self.phase
-        else {
-            return;
-        };
-        log::line("stopping OpenClaw");
-        run.terminate();
-        let ended = |wait: Duration| {
-            let deadline = Instant::now() + wait;
-            loop {
-                match self
-                    .events
-                    .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                {
-                    Ok(Event::Exited { number, .. }) if number == run.number => return true,
-                    Ok(_) => {}
-                    Err(_) => return false,
-                }
-            }
-        };
-        if !ended(self.settings.stop_timeout) {
-            log::line("OpenClaw did not stop in time; ending it");
-            run.kill();
-            ended(Duration::from_secs(1));
-        }
-        self.processes.kill_orphans();
     }
 }
 

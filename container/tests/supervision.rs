@@ -6,6 +6,7 @@
     clippy::expect_used,
     reason = "a lab that cannot be set up fails the test"
 )]
+#![expect(dead_code, reason = "the lab serves the tests about state too")]
 
 mod lab;
 

@@ -58,6 +58,7 @@ impl Supervisor {
         self.probation = None;
         self.failed_starts = 0;
         let before = self.installed.clone();
+        self.keep_before_apply(bundle.watch.keep_when_unhealthy);
         if !self.install(bundle) {
             return;
         }
@@ -258,6 +259,7 @@ impl Supervisor {
         };
         if let Some(state) = state {
             self.version = self.openclaw.version().or(self.version.take());
+            self.tell_keeper();
             self.report_state(state);
         }
     }

@@ -83,6 +83,7 @@ impl Supervisor {
     pub(super) fn look_at_state(&mut self) {
         let held = self.held();
         if self.watched.reported.as_ref() != Some(&held) {
+            self.keep_after_pairing(self.watched.reported.as_ref(), &held);
             self.watched.reported = Some(held.clone());
             self.report(Report::Held { held });
         }

@@ -1,6 +1,7 @@
 //! Runs the real tedix-init natively, against a governance server in this process.
 
 mod governance;
+pub(crate) mod state;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -110,6 +111,7 @@ impl Lab {
             .env("TEDIX_INIT_CREDENTIAL", CREDENTIAL)
             .env("TEDIX_MODEL_KEY", MODEL_KEY)
             .env("TEDIX_GOVERNANCE_URL", self.governance.url())
+            .env("TEDIX_STATE_URL", self.governance.url())
             .env(
                 "TEDIX_OPENCLAW_URL",
                 format!("http://127.0.0.1:{}", self.port),
