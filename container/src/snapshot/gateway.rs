@@ -43,7 +43,7 @@ pub(super) struct Gateway {
 pub(super) enum NoLease {
     /// Another container holds it for so long at most.
     Held(Duration),
-    /// The gateway Worker keeps no state (501), or is from before it did (404).
+    /// The gateway Worker keeps no state (501).
     NoStore,
     /// The store says something else.
     Store(StoreError),
@@ -73,9 +73,7 @@ impl Gateway {
                 let seconds = problem.retry_after_seconds.unwrap_or(5).clamp(1, 60);
                 Err(NoLease::Held(Duration::from_secs(seconds.into())))
             }
-            Err(Failure::Problem(problem)) if matches!(problem.status, 404 | 501) => {
-                Err(NoLease::NoStore)
-            }
+            Err(Failure::Problem(problem)) if problem.status == 501 => Err(NoLease::NoStore),
             Err(failure) => Err(NoLease::Store(failure.into())),
         }
     }

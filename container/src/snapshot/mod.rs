@@ -14,6 +14,7 @@ mod lease;
 mod marker;
 mod offline;
 mod packs;
+mod reading;
 mod restore;
 mod rules;
 mod store;

@@ -660,6 +660,7 @@ fn a_database_that_is_written_all_the_time_is_kept_as_of_one_moment() {
     let path = scene.data().join("openclaw/state/openclaw.sqlite");
     let writer = database(&path);
     let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let (wrote, written) = std::sync::mpsc::sync_channel(0);
     let thread = std::thread::spawn(move || {
         let mut writer = writer;
         while stopped.try_recv().is_err() {
@@ -672,10 +673,13 @@ fn a_database_that_is_written_all_the_time_is_kept_as_of_one_moment() {
                 .execute("INSERT INTO b (body) VALUES (randomblob(300))", [])
                 .unwrap();
             write.commit().unwrap();
+            // Said only when somebody listens.
+            let _ = wrote.try_send(());
         }
         writer
     });
     for generation in 1..=12 {
+        written.recv().unwrap();
         scene.take().unwrap();
         let restored = scene.restored(generation).unwrap().join("openclaw/state");
         let names: Vec<_> = fs::read_dir(&restored)
