@@ -138,11 +138,16 @@ impl Keeper {
     pub(crate) fn ask_unless_fresh(&self, reason: SnapshotReason, patience: Duration) -> bool {
         let fresh = lock(&self.shared.fresh_at)
             .is_some_and(|at| at.elapsed() < Duration::from_secs(FRESH_SECONDS));
-        let hopeless = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        if fresh || hopeless(&self.shared.away) || hopeless(&self.shared.lost) {
+        if fresh || self.is_hopeless() {
             return fresh;
         }
         self.ask_and_wait(reason, patience)
+    }
+
+    /// Whether the last attempt found the store away, or somebody else may be writing.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        let Shared { away, lost, .. } = self.shared.as_ref();
+        away.load(Ordering::Relaxed) || lost.load(Ordering::Relaxed)
     }
 
     /// Takes a snapshot and waits for it; whether there is one.

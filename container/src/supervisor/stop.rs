@@ -28,10 +28,13 @@ impl Supervisor {
         let kept = restored && self.keeper.ask_and_wait(SnapshotReason::Stop, SNAPSHOT);
         self.end_openclaw();
         // What it was still doing is on the disk now.
-        if restored
-            && !(suspended && kept)
-            && !self.keeper.ask_and_wait(SnapshotReason::Stop, SNAPSHOT)
-        {
+        let again = restored && !(suspended && kept) && !self.keeper.is_hopeless();
+        let kept = if again {
+            self.keeper.ask_and_wait(SnapshotReason::Stop, SNAPSHOT)
+        } else {
+            kept
+        };
+        if restored && !kept {
             log::line("warning: stopping without a snapshot of the last moments");
         }
         self.keeper.end(LEASE);
