@@ -9,38 +9,87 @@ use crate::forms::fleet_filter::FleetFilter;
 pub(crate) enum Section {
     /// How it is doing.
     Overview,
+    /// What is used, and of what.
+    Usage,
     /// The policy form.
     Policy,
+    /// The whole policy as a document.
+    Document,
+    /// Why an agent may do something, or not.
+    Explain,
+    /// What must stay true of the policy.
+    Tests,
+    /// What enforces each clause.
+    Coverage,
     /// Saved versions of the policy.
     Versions,
     /// What OpenClaw itself reports.
     Effective,
+    /// What agents want to change about themselves.
+    Proposals,
     /// Who did what.
     Audit,
-    /// Tokens by day and model.
-    Usage,
 }
 
 impl Section {
-    /// All sections, in the order of the tabs.
-    pub(crate) const ALL: [Self; 6] = [
+    /// All sections.
+    pub(crate) const ALL: [Self; 11] = [
         Self::Overview,
+        Self::Usage,
         Self::Policy,
+        Self::Document,
+        Self::Explain,
+        Self::Tests,
+        Self::Coverage,
         Self::Versions,
         Self::Effective,
+        Self::Proposals,
         Self::Audit,
-        Self::Usage,
     ];
+
+    /// Those with a tab of their own, in its order.
+    pub(crate) const TABS: [Self; 5] = [
+        Self::Overview,
+        Self::Usage,
+        Self::Policy,
+        Self::Proposals,
+        Self::Audit,
+    ];
+
+    /// Those about the policy, below its tab, in their order.
+    pub(crate) const OF_POLICY: [Self; 7] = [
+        Self::Policy,
+        Self::Document,
+        Self::Explain,
+        Self::Tests,
+        Self::Coverage,
+        Self::Versions,
+        Self::Effective,
+    ];
+
+    /// The section whose tab leads here.
+    pub(crate) fn tab(self) -> Self {
+        if Self::OF_POLICY.contains(&self) {
+            Self::Policy
+        } else {
+            self
+        }
+    }
 
     /// Its path segment; empty for the overview.
     pub(crate) const fn slug(self) -> &'static str {
         match self {
             Self::Overview => "",
+            Self::Usage => "usage",
             Self::Policy => "policy",
+            Self::Document => "document",
+            Self::Explain => "explain",
+            Self::Tests => "tests",
+            Self::Coverage => "coverage",
             Self::Versions => "versions",
             Self::Effective => "effective",
+            Self::Proposals => "proposals",
             Self::Audit => "audit",
-            Self::Usage => "usage",
         }
     }
 
@@ -48,11 +97,16 @@ impl Section {
     pub(crate) const fn label(self) -> &'static str {
         match self {
             Self::Overview => "Overview",
+            Self::Usage => "Usage",
             Self::Policy => "Policy",
+            Self::Document => "All clauses",
+            Self::Explain => "Explain",
+            Self::Tests => "Tests",
+            Self::Coverage => "Coverage",
             Self::Versions => "Versions",
             Self::Effective => "Effective",
+            Self::Proposals => "Proposals",
             Self::Audit => "Audit",
-            Self::Usage => "Usage",
         }
     }
 
@@ -82,6 +136,20 @@ pub(crate) fn gateway(id: &GatewayId, section: Section) -> String {
     match section.slug() {
         "" => format!("/gateways/{id}"),
         slug => format!("/gateways/{id}/{slug}"),
+    }
+}
+
+/// A path with parameters; those that are empty are left out.
+pub(crate) fn with_query<K: AsRef<str>, V: AsRef<str>>(path: &str, pairs: &[(K, V)]) -> String {
+    let pair = |(key, value): &(K, V)| {
+        let (key, value) = (key.as_ref(), value.as_ref());
+        (!value.is_empty()).then(|| format!("{key}={}", crate::ui::text::percent_encode(value)))
+    };
+    let query: Vec<String> = pairs.iter().filter_map(pair).collect();
+    if query.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{path}?{}", query.join("&"))
     }
 }
 
@@ -121,7 +189,7 @@ pub(crate) fn sign_in_returning(sign_in_url: &str, origin: &str, here: &str) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::{Section, fleet_filtered, gateway, gateway_of, sign_in_returning};
+    use super::{Section, fleet_filtered, gateway, gateway_of, sign_in_returning, with_query};
     use crate::forms::fleet_filter::FleetFilter;
     use domain::id::GatewayId;
 
@@ -143,6 +211,25 @@ mod tests {
         assert_eq!(
             gateway(&id(), Section::Policy),
             format!("/gateways/{}/policy", id())
+        );
+    }
+
+    #[test]
+    fn every_section_has_a_tab_that_leads_to_it() {
+        for section in Section::ALL {
+            let tab = section.tab();
+            assert!(Section::TABS.contains(&tab), "{section:?}");
+            let below = Section::OF_POLICY.contains(&section);
+            assert_eq!(below, tab == Section::Policy, "{section:?}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_encoded_and_empty_ones_left_out() {
+        assert_eq!(with_query("/x", &[("a", "")]), "/x");
+        assert_eq!(
+            with_query("/x", &[("a", "1&b=2"), ("b", ""), ("c", "é")]),
+            "/x?a=1%26b%3D2&c=%C3%A9"
         );
     }
 

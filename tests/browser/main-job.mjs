@@ -5,7 +5,7 @@
 import { addChip, applied, chips, COMMAND_RAN, online, openGateway, openSection, RUN_A_COMMAND, turn } from "./lib/app.mjs";
 import { accessible, check, done, input, landmarks, pictures, refused, signIn, withPage } from "./lib/browser.mjs";
 
-const SECTIONS = ["Versions", "Effective", "Audit", "Usage"];
+const SECTIONS = ["Versions", "Effective"];
 
 await withPage(
   async (page) => {

@@ -9,10 +9,19 @@ use serde_json::{Value, json};
 use crate::attacks::hostile_gateway;
 use crate::stage::{Stage, World};
 
+/// Somebody else whom Access knows.
+const SECOND: &str = "second@localhost.test";
+
 pub(crate) fn before_restart(world: &World) -> Vec<Trial> {
     vec![
         script(world, "browser::the_main_job", "main-job"),
         script(world, "browser::two_people_edit_at_once", "conflict"),
+        script(world, "browser::what_is_spent_is_shown", "usage"),
+        script(
+            world,
+            "browser::a_policy_is_asked_tested_proposed_to_and_restored",
+            "governance",
+        ),
     ]
 }
 
@@ -54,6 +63,8 @@ fn input(stack: &Stack) -> anyhow::Result<Value> {
         "company": stack.ready_gateway(COMPANY)?.url,
         "operator": stack.ready.operator,
         "token": stack.operator_token(),
+        "second": SECOND,
+        "second_token": stack.forge()?.genuine(SECOND)?,
         "openclaw_version": OPENCLAW_VERSION,
     }))
 }

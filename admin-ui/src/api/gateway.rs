@@ -3,7 +3,7 @@
 use domain::id::GatewayId;
 use domain::wire::gateway::{
     API_PREFIX, AuditEntry, CandidatePolicy, EffectivePolicy, Enrolment, GatewayStatus, Page,
-    PolicyDiff, PolicyEnvelope, PolicyVersion, PutPolicy, UsageRow,
+    PolicyDiff, PolicyEnvelope, PolicyVersion, PutPolicy,
 };
 use gloo_net::http::Method;
 use serde::de::DeserializeOwned;
@@ -47,11 +47,31 @@ pub(crate) struct Gateway {
     id: GatewayId,
 }
 
-struct Call<'a> {
-    method: Method,
-    path: &'a str,
-    if_match: Option<u64>,
-    body: Option<String>,
+/// One request to the gateway.
+pub(super) struct Call<'a> {
+    /// Method.
+    pub(super) method: Method,
+    /// Path below the API's prefix, with its query.
+    pub(super) path: &'a str,
+    /// Policy version for If-Match.
+    pub(super) if_match: Option<u64>,
+    /// JSON body.
+    pub(super) body: Option<String>,
+    /// Media type to answer in.
+    pub(super) accept: &'static str,
+}
+
+impl<'a> Call<'a> {
+    /// A request with a body, or with none.
+    pub(super) const fn new(method: Method, path: &'a str, body: Option<String>) -> Self {
+        Self {
+            method,
+            path,
+            if_match: None,
+            body,
+            accept: http::JSON,
+        }
+    }
 }
 
 impl Gateway {
@@ -78,16 +98,8 @@ impl Gateway {
     /// `POST policy/diff`: what a document would change.
     pub(crate) async fn diff(&self, document: Value, abort: Abort) -> Result<PolicyDiff, ApiError> {
         let body = Some(http::body(&CandidatePolicy { document })?);
-        self.call(
-            Call {
-                method: Method::POST,
-                path: "policy/diff",
-                if_match: None,
-                body,
-            },
-            abort,
-        )
-        .await
+        self.call(Call::new(Method::POST, "policy/diff", body), abort)
+            .await
     }
 
     /// `PUT policy` on the version it was edited from.
@@ -99,10 +111,8 @@ impl Gateway {
     ) -> Result<PolicyEnvelope, ApiError> {
         let body = Some(http::body(request)?);
         let call = Call {
-            method: Method::PUT,
-            path: "policy",
             if_match: Some(base),
-            body,
+            ..Call::new(Method::PUT, "policy", body)
         };
         self.call(call, abort).await
     }
@@ -130,11 +140,6 @@ impl Gateway {
         self.get(&paged("audit", before), abort).await
     }
 
-    /// `GET usage`.
-    pub(crate) async fn usage(&self, abort: Abort) -> Result<Page<UsageRow>, ApiError> {
-        self.get("usage", abort).await
-    }
-
     /// `GET enrolment`.
     pub(crate) async fn enrolment(&self, abort: Abort) -> Result<Enrolment, ApiError> {
         self.get("enrolment", abort).await
@@ -148,39 +153,32 @@ impl Gateway {
     ) -> Result<(), ApiError> {
         let path = format!("sandbox/{}", action.slug());
         let body = Some("{}".to_owned());
-        self.text(
-            &Call {
-                method: Method::POST,
-                path: &path,
-                if_match: None,
-                body,
-            },
-            abort,
-        )
-        .await
-        .map(|_| ())
+        self.text(&Call::new(Method::POST, &path, body), abort)
+            .await
+            .map(|_| ())
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str, abort: Abort) -> Result<T, ApiError> {
-        self.call(
-            Call {
-                method: Method::GET,
-                path,
-                if_match: None,
-                body: None,
-            },
-            abort,
-        )
-        .await
+    /// Asks for something, as JSON.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        abort: Abort,
+    ) -> Result<T, ApiError> {
+        self.call(Call::new(Method::GET, path, None), abort).await
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: Call<'_>, abort: Abort) -> Result<T, ApiError> {
+    /// Sends a request and reads its answer as JSON.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        abort: Abort,
+    ) -> Result<T, ApiError> {
         let text = self.text(&call, abort).await?;
         http::read(&text, "The gateway")
     }
 
     /// Sends with the token in memory; a refused one is replaced once.
-    async fn text(&self, call: &Call<'_>, abort: Abort) -> Result<String, ApiError> {
+    pub(super) async fn text(&self, call: &Call<'_>, abort: Abort) -> Result<String, ApiError> {
         let first = self.attempt(call, abort).await;
         match first {
             Err(error) if error.status() == Some(401) => {
@@ -204,6 +202,7 @@ impl Gateway {
             bearer: Some(&token.token),
             if_match: call.if_match.map(etag),
             body: call.body.clone(),
+            accept: call.accept,
         };
         http::text(ask, abort).await
     }
@@ -214,7 +213,8 @@ fn etag(version: u64) -> String {
     format!("\"v{version}\"")
 }
 
-fn paged(path: &str, before: Option<&str>) -> String {
+/// A path with the cursor of a page.
+pub(super) fn paged(path: &str, before: Option<&str>) -> String {
     match before {
         Some(cursor) => format!("{path}?before={}", percent_encode(cursor)),
         None => path.to_owned(),

@@ -28,7 +28,12 @@ pub(crate) struct Ask<'a> {
     pub(crate) if_match: Option<String>,
     /// JSON body.
     pub(crate) body: Option<String>,
+    /// Media type to answer in.
+    pub(crate) accept: &'a str,
 }
+
+/// Media type of almost every answer.
+pub(crate) const JSON: &str = "application/json";
 
 /// The JSON text of a body.
 ///
@@ -80,7 +85,7 @@ pub(crate) async fn text(ask: Ask<'_>, abort: Abort) -> Result<String, ApiError>
         .cache(RequestCache::NoStore)
         // A redirect means that Cloudflare Access in front wants a sign-in.
         .redirect(RequestRedirect::Manual)
-        .header("accept", "application/json")
+        .header("accept", ask.accept)
         .abort_signal(Some(&signal));
     request = match ask.bearer {
         Some(token) => request

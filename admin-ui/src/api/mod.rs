@@ -5,12 +5,15 @@
 //! registry mints for it; it is kept in memory and never stored.
 
 pub(crate) mod abort;
+pub(crate) mod download;
 pub(crate) mod error;
 pub(crate) mod gateway;
+mod governance;
 pub(crate) mod http;
 pub(crate) mod live;
 pub(crate) mod registry;
 pub(crate) mod storage;
+pub(crate) mod zone;
 
 use std::collections::HashMap;
 

@@ -107,6 +107,7 @@ async fn registry<T: DeserializeOwned>(
         bearer: None,
         if_match: None,
         body,
+        accept: http::JSON,
     };
     http::json(ask, abort).await
 }

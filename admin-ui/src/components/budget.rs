@@ -60,7 +60,8 @@ pub(crate) fn panel(budget: Signal<BudgetStatus>) -> AnyView {
             <Show when=spent>
                 <strong class="text-bad">"Used up: model calls are refused. "</strong>
             </Show>
-            "Starts again " <Relative at=Signal::derive(move || budget.get().resets_at) /> "."
+            "Starts again " <Relative at=Signal::derive(move || budget.get().resets_at) />
+            {move || budget.get().time_zone.map(|zone| format!(", at midnight in {zone}"))} "."
         </p>
     }
     .into_any()
@@ -77,6 +78,8 @@ mod tests {
             tokens_per_day: Some(1_000),
             tokens_used: 250,
             resets_at: chrono::DateTime::UNIX_EPOCH,
+            time_zone: None,
+            stopped: None,
         };
         assert_eq!(in_words(&budget), "250 of 1\u{202f}000 tokens (25 %)");
         budget.tokens_used = 1_500;

@@ -28,6 +28,40 @@ fn error(text: String) -> AnyView {
     view! { <p class="field-error">{Icon::Warning.view()}<span>{text}</span></p> }.into_any()
 }
 
+/// A few lines of text with a limit.
+#[component]
+pub(crate) fn TextArea(
+    /// What it asks for.
+    #[prop(into)]
+    label: String,
+    /// What to know before typing.
+    #[prop(into)]
+    hint: String,
+    /// What was typed.
+    value: RwSignal<String>,
+    /// Most characters.
+    max: usize,
+    /// What is wrong.
+    #[prop(optional, into)]
+    errors: Signal<Vec<String>>,
+) -> impl IntoView {
+    let id = unique("field");
+    let (hint_id, errors_id) = (format!("{id}-hint"), format!("{id}-errors"));
+    let described = format!("{hint_id} {errors_id}");
+    let left = move || max.saturating_sub(value.with(|text| text.chars().count()));
+    view! {
+        <div class="field">
+            <label for=id.clone()>{label}</label>
+            <p class="hint" id=hint_id>{hint} " " {left} " characters left."</p>
+            <textarea id=id rows="2" maxlength=max.to_string() aria-describedby=described
+                aria-invalid=move || (!errors.get().is_empty()).then_some("true")
+                prop:value=move || value.get()
+                on:input:target=move |event| value.set(event.target().value())></textarea>
+            <Errors id=errors_id errors=errors />
+        </div>
+    }
+}
+
 /// One line of text.
 #[component]
 pub(crate) fn TextField(

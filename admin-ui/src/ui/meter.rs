@@ -21,9 +21,13 @@ pub(crate) fn Meter(
     /// The value in words.
     #[prop(into)]
     text: Signal<String>,
+    /// Whether more is no reason to warn.
+    #[prop(optional)]
+    calm: bool,
 ) -> impl IntoView {
     let share = move || percent(used.get(), whole.get(), 100);
     let class = move || match share() {
+        _ if calm => "meter",
         100 => "meter full",
         WARN_PERCENT.. => "meter high",
         _ => "meter",

@@ -64,6 +64,33 @@ pub(crate) fn count_short(n: u64) -> String {
     n.to_string()
 }
 
+/// An amount of money from millionths of a US dollar: `$12.30`, `$0.0042`, `$1 234`.
+pub(crate) fn usd(micro: u64) -> String {
+    let (dollars, rest) = (micro / 1_000_000, micro % 1_000_000);
+    if dollars >= 1_000 {
+        return format!("${}", count(dollars));
+    }
+    // What is less than a cent keeps its digits: a call often costs a fraction of one.
+    if micro > 0 && micro < 1_000_000 && rest % 10_000 != 0 {
+        let digits = format!("{rest:06}");
+        let digits = digits
+            .get(..4)
+            .filter(|head| *head != "0000")
+            .unwrap_or(&digits);
+        return format!("$0.{digits}");
+    }
+    format!("${dollars}.{:02}", rest / 10_000)
+}
+
+/// Milliseconds as people read them: `840 ms`, `3.2 s`, `4 min`.
+pub(crate) fn millis(ms: u64) -> String {
+    match ms {
+        0..=999 => format!("{ms} ms"),
+        1_000..=89_999 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => format!("{} min", (ms + 30_000) / 60_000),
+    }
+}
+
 /// A size in binary units: `512 B`, `1.5 MiB`.
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -136,8 +163,8 @@ pub(crate) const fn plural(n: u64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::{
-        absolute, bytes, count, count_short, percent, percent_encode, relative, short_hash, span,
-        web_link,
+        absolute, bytes, count, count_short, millis, percent, percent_encode, relative, short_hash,
+        span, usd, web_link,
     };
     use chrono::{DateTime, TimeDelta, Utc};
 
@@ -178,6 +205,25 @@ mod tests {
         assert_eq!(count_short(12_345), "12.3k");
         assert_eq!(count_short(250_000), "250k");
         assert_eq!(count_short(4_000_000), "4.0M");
+    }
+
+    #[test]
+    fn money_keeps_what_matters_and_no_cost_is_never_a_small_one() {
+        for (micro, says) in [
+            (0, "$0.00"),
+            (7, "$0.000007"),
+            (4_200, "$0.0042"),
+            (120_000, "$0.12"),
+            (12_300_000, "$12.30"),
+            (1_234_567_890, "$1\u{202f}234"),
+        ] {
+            assert_eq!(usd(micro), says, "{micro}");
+        }
+        assert_eq!(
+            (millis(840), millis(3_250)),
+            ("840 ms".into(), "3.2 s".into())
+        );
+        assert_eq!(millis(240_000), "4 min");
     }
 
     #[test]

@@ -71,6 +71,13 @@ pub fn validate(heartbeat: &Heartbeat) -> Vec<FieldError> {
         budget.tokens_per_day.unwrap_or_default(),
     );
     check.integer("/budget/tokens_used", budget.tokens_used);
+    check.optional("/budget/time_zone", budget.time_zone.as_ref(), MAX_SHORT);
+    if let Some(stop) = &budget.stopped {
+        check.line("/budget/stopped/by", &stop.by, MAX_KEY);
+        if let Some(note) = &stop.note {
+            check.text("/budget/stopped/note", note);
+        }
+    }
     check.count("/models", heartbeat.models.len());
     for (index, model) in heartbeat.models.iter().enumerate().take(MAX_ITEMS) {
         check.line(

@@ -134,10 +134,16 @@ pub struct BudgetStatus {
     /// Tokens that may be used a day; none means no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<u64>,
-    /// Tokens used since the day began (UTC), input and output together.
+    /// Tokens used since the day began, input and output together.
     pub tokens_used: u64,
     /// When the count starts again.
     pub resets_at: DateTime<Utc>,
+    /// Time zone whose midnight begins a day; absent from gateways that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Whether, and by whom, all model calls are stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<super::usage::Stop>,
 }
 
 /// A model that OpenClaw may call through `models.internal`.
@@ -427,7 +433,7 @@ pub struct AuditEntry {
 /// One line of `GET usage`: a day and model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRow {
-    /// Day in UTC, `YYYY-MM-DD`.
+    /// Day in the time zone that the policy had, `YYYY-MM-DD`.
     pub day: String,
     /// Provider.
     pub provider: String,

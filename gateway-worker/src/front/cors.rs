@@ -3,7 +3,7 @@
 //! Only that origin, and no credentials mode: it sends `Authorization` itself.
 
 /// `Access-Control-Allow-Methods`.
-const METHODS: &str = "GET, PUT, POST";
+const METHODS: &str = "GET, PUT, POST, DELETE";
 /// `Access-Control-Allow-Headers`.
 const HEADERS: &str = "authorization, content-type, if-match";
 /// `Access-Control-Expose-Headers`.

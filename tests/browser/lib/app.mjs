@@ -18,7 +18,9 @@ export async function openGateway(page, name) {
 
 /** Opens a section of the gateway that is shown. */
 export async function openSection(page, name) {
-  await page.getByRole("navigation", { name: "Sections" }).getByRole("link", { name }).click();
+  const below = ["All clauses", "Explain", "Tests", "Coverage", "Versions", "Effective"].includes(name);
+  await page.getByRole("navigation", { name: "Sections" }).getByRole("link", { name: below ? "Policy" : name }).click();
+  if (below) await page.getByRole("navigation", { name: "Of the policy" }).getByRole("link", { name }).click();
   await page.getByRole("heading", { level: 2, name }).waitFor();
 }
 
@@ -41,11 +43,11 @@ export async function applied(page, version) {
 }
 
 /** A governance call as the operator makes it from a script. */
-export async function governance(gateway, path, { method = "GET", headers = {}, body } = {}) {
+export async function governance(gateway, path, { method = "GET", headers = {}, body, token = input.token } = {}) {
   const response = await fetch(`${gateway}/_gateway/v1/${path}`, {
     method,
     headers: {
-      "cf-access-jwt-assertion": input.token,
+      "cf-access-jwt-assertion": token,
       ...(body ? { "content-type": "application/json" } : {}),
       ...headers,
     },

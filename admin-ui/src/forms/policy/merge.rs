@@ -1,9 +1,11 @@
 //! Two edits of the same version: what each changed, and one put onto the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::access::Role;
+use serde_json::{Map, Value};
 
+use super::document::compact;
 use super::draft::{OperatorRow, PolicyDraft};
 
 /// A field as the comparison names it.
@@ -21,17 +23,20 @@ pub(crate) enum Field {
     Deny,
     /// The daily budget.
     Tokens,
+    /// Every clause that the form does not show.
+    Rest,
 }
 
 impl Field {
     /// Every field, in the order of the form.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Operators,
         Self::Users,
         Self::Profile,
         Self::Allow,
         Self::Deny,
         Self::Tokens,
+        Self::Rest,
     ];
 
     /// What the form calls it.
@@ -43,6 +48,7 @@ impl Field {
             Self::Allow => "Also allowed",
             Self::Deny => "Denied",
             Self::Tokens => "Tokens per day",
+            Self::Rest => "Other clauses",
         }
     }
 
@@ -63,6 +69,11 @@ impl Field {
                 Ok(Some(tokens)) => crate::ui::text::count(tokens),
                 Err(_) => draft.tokens_per_day.clone(),
             }],
+            Self::Rest => {
+                let mut found = Vec::new();
+                leaves(&draft.rest, "", &mut found);
+                found
+            }
         }
     }
 }
@@ -132,14 +143,22 @@ pub(crate) fn compare(
             (false, false) if same(&their, &my) => ChangedBy::BothAlike,
             (false, false) => ChangedBy::Both,
         };
-        let rebased = field.entries(&rebased);
-        Some(Comparison {
+        let mut compared = Comparison {
             field,
             by,
             theirs: marked(&was, &their),
             mine: marked(&was, &my),
-            rebased,
-        })
+            rebased: field.entries(&rebased),
+        };
+        if field == Field::Rest {
+            // A whole document: what nobody touched would hide what somebody did.
+            let changed =
+                |text: &String| !(was.contains(text) && their.contains(text) && my.contains(text));
+            compared.theirs.retain(|entry| changed(&entry.text));
+            compared.mine.retain(|entry| changed(&entry.text));
+            compared.rebased.retain(changed);
+        }
+        Some(compared)
     };
     Field::ALL.into_iter().filter_map(compared).collect()
 }
@@ -162,13 +181,12 @@ pub(crate) fn rebase(base: &PolicyDraft, theirs: &PolicyDraft, mine: &PolicyDraf
         } else {
             mine.tokens_per_day.clone()
         },
-        // The form does not edit it, so what was saved meanwhile stays.
-        rest: theirs.rest.clone(),
+        rest: rebase_value(&base.rest, &theirs.rest, &mine.rest),
     }
 }
 
-fn rebase_list(base: &[String], theirs: &[String], mine: &[String]) -> Vec<String> {
-    let removed = |entry: &&String| base.contains(entry) && !mine.contains(entry);
+fn rebase_list<T: Clone + PartialEq>(base: &[T], theirs: &[T], mine: &[T]) -> Vec<T> {
+    let removed = |entry: &&T| base.contains(entry) && !mine.contains(entry);
     let added = mine
         .iter()
         .filter(|entry| !base.contains(entry) && !theirs.contains(entry));
@@ -178,6 +196,53 @@ fn rebase_list(base: &[String], theirs: &[String], mine: &[String]) -> Vec<Strin
         .chain(added)
         .cloned()
         .collect()
+}
+
+/// Clauses merge key by key and lists entry by entry; of what both changed, mine stays.
+fn rebase_value(base: &Value, theirs: &Value, mine: &Value) -> Value {
+    if mine == base {
+        return theirs.clone();
+    }
+    if theirs == base {
+        return mine.clone();
+    }
+    let empty = Map::new();
+    let fields = |value: &'_ Value| value.as_object().cloned();
+    match (fields(theirs), fields(mine)) {
+        (Some(their), Some(my)) => {
+            let was = base.as_object().unwrap_or(&empty);
+            let keys: BTreeSet<&String> = their.keys().chain(my.keys()).collect();
+            let merged = keys.into_iter().filter_map(|key| {
+                let of = |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
+                let value = rebase_value(&of(was), &of(&their), &of(&my));
+                (!value.is_null()).then(|| (key.clone(), value))
+            });
+            Value::Object(merged.collect())
+        }
+        _ => match (base.as_array(), theirs.as_array(), mine.as_array()) {
+            (Some(base), Some(theirs), Some(mine)) => Value::Array(rebase_list(base, theirs, mine)),
+            _ => mine.clone(),
+        },
+    }
+}
+
+/// Every value of a document with its pointer; entries of lists without their place.
+fn leaves(value: &Value, pointer: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(map) => {
+            for (key, value) in map {
+                leaves(value, &format!("{pointer}/{key}"), found);
+            }
+        }
+        Value::Array(list) => {
+            found.extend(
+                list.iter()
+                    .map(|entry| format!("{pointer}: {}", compact(entry))),
+            );
+        }
+        other => found.push(format!("{pointer}: {}", compact(other))),
+    }
 }
 
 fn rebase_operators(
@@ -247,6 +312,7 @@ mod tests {
     use crate::forms::policy::draft::{OperatorRow, PolicyDraft};
     use domain::access::Role;
     use domain::policy::{Policy, ToolProfile};
+    use serde_json::json;
 
     fn base() -> PolicyDraft {
         let policy = Policy::bootstrap(&["ada@example.com".parse().expect("address")]);
@@ -293,6 +359,40 @@ mod tests {
             (Field::Profile, ChangedBy::Both)
         );
         assert_eq!(compared[0].rebased, ["full"]);
+    }
+
+    #[test]
+    fn other_clauses_merge_key_by_key_and_only_changes_are_shown() {
+        let with = |value: serde_json::Value| PolicyDraft {
+            rest: value,
+            ..base()
+        };
+        let start =
+            with(json!({"budgets": {"time_zone": "UTC", "calls_per_task": 5}, "tests": [1]}));
+        let theirs = with(
+            json!({"budgets": {"time_zone": "Europe/Berlin", "calls_per_task": 5}, "tests": [1, 2]}),
+        );
+        let mine =
+            with(json!({"budgets": {"time_zone": "UTC"}, "tests": [1, 3], "persistence": {}}));
+        let both = rebase(&start, &theirs, &mine).rest;
+        assert_eq!(
+            both,
+            json!({"budgets": {"time_zone": "Europe/Berlin"}, "tests": [1, 2, 3], "persistence": {}})
+        );
+        let compared = compare(&start, &theirs, &mine);
+        assert_eq!((compared.len(), compared[0].field), (1, Field::Rest));
+        let texts: Vec<_> = compared[0].theirs.iter().map(|e| e.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            [
+                "/budgets/calls_per_task: 5",
+                "/budgets/time_zone: Europe/Berlin",
+                "/tests: 2",
+                "/budgets/time_zone: UTC"
+            ]
+        );
+        // Nothing of the rest that nobody edited is lost.
+        assert_eq!(rebase(&start, &theirs, &start).rest, theirs.rest);
     }
 
     #[test]

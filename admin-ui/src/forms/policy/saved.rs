@@ -16,6 +16,9 @@ pub(crate) struct SavedDraft {
     pub(crate) draft: PolicyDraft,
     /// The note.
     pub(crate) note: String,
+    /// The document as typed, while it cannot be read as a policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) text: Option<String>,
 }
 
 /// What every key of a gateway's drafts begins with.
@@ -61,6 +64,7 @@ mod tests {
             base: draft.clone(),
             draft,
             note: "why".to_owned(),
+            text: None,
         };
         insta::assert_json_snapshot!(saved, @r#"
         {

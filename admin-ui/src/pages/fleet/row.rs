@@ -7,7 +7,7 @@ use domain::wire::gateway::{BudgetStatus, ModelInfo, PolicyStatus, SandboxPhase}
 use domain::wire::registry::{GatewaySummary, Heartbeat};
 use leptos::prelude::*;
 
-use crate::components::{budget, status};
+use crate::components::{budget, status, stopped};
 use crate::paths::{self, Section};
 use crate::ui::clock::Relative;
 use crate::ui::link::{external, external_named};
@@ -75,8 +75,13 @@ fn status_cell(gateway: &GatewaySummary) -> AnyView {
     });
     let why = gateway.reason.clone().or_else(|| step.map(str::to_owned));
     let seen = gateway.last_seen_at;
+    let stop = gateway
+        .heartbeat
+        .as_ref()
+        .and_then(|h| h.budget.stopped.as_ref());
     view! {
         {status::badge(status::fleet(gateway.status))}
+        {stop.map(|stop| view! { <span class="sub">{stopped::tag(stop)}</span> })}
         {why.map(|why| view! { <span class="muted sub">{why}</span> })}
         {seen.map(|at| view! { <span class="muted sub">"seen " <Relative at=at /></span> })}
     }
@@ -98,6 +103,8 @@ fn budget_cell(budget: Memo<Option<BudgetStatus>>) -> AnyView {
             tokens_per_day: None,
             tokens_used: 0,
             resets_at: chrono::DateTime::UNIX_EPOCH,
+            time_zone: None,
+            stopped: None,
         })
     });
     budget::small(held)

@@ -48,6 +48,7 @@ pub(crate) fn section() -> AnyView {
         <h2 tabindex="-1" data-section-heading="">"Effective"</h2>
         <p class="muted">"What OpenClaw itself says it runs with, not what was written for it."</p>
         {body}
+        {super::audit::drift()}
     }
     .into_any()
 }

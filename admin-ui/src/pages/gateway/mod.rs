@@ -4,5 +4,4 @@ pub(crate) mod audit;
 pub(crate) mod effective;
 pub(crate) mod overview;
 pub(crate) mod show;
-pub(crate) mod usage;
 pub(crate) mod versions;

@@ -6,13 +6,15 @@ use domain::id::GatewayId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{audit, effective, overview, usage, versions};
+use super::{audit, effective, overview, versions};
 use crate::components::gateway_context::GatewayContext;
 use crate::components::leave_guard::LeaveGuard;
 use crate::components::lifecycle::LifecycleButtons;
 use crate::components::page::titled;
-use crate::components::{phase, status};
+use crate::components::stopped::StopModelsButton;
+use crate::components::{phase, status, stopped};
 use crate::pages;
+use crate::pages::policy::edit::Mode;
 use crate::paths::{self, Section};
 use crate::ui::clock::Relative;
 use crate::ui::icon::Icon;
@@ -51,14 +53,20 @@ fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
     };
     let body = move || match at() {
         Section::Overview => overview::section(),
-        Section::Policy => pages::policy::edit::section(),
+        Section::Usage => pages::usage::section(),
+        Section::Policy => pages::policy::edit::section(Mode::Form),
+        Section::Document => pages::policy::edit::section(Mode::Text),
+        Section::Explain => pages::policy::explain::section(),
+        Section::Tests => pages::policy::expectations::section(),
+        Section::Coverage => pages::policy::coverage::section(),
         Section::Versions => versions::section(),
         Section::Effective => effective::section(),
+        Section::Proposals => pages::proposals::section(),
         Section::Audit => audit::section(),
-        Section::Usage => usage::section(),
     };
     view! {
         {header(context)}
+        {stopped::notice(context)}
         {tabs(context, section)}
         {move || gone().then(|| view! {
             <Notice tone=Tone::Warn><p>"The registry knows no gateway of this id (any longer)."</p></Notice>
@@ -103,6 +111,7 @@ fn header(context: GatewayContext) -> AnyView {
             </div>
             <div class="actions">
                 <LifecycleButtons />
+                <StopModelsButton />
                 {move || url.get().map(|url| external(&url, "Open OpenClaw".to_owned(), "button primary"))}
             </div>
         </div>
@@ -113,20 +122,52 @@ fn header(context: GatewayContext) -> AnyView {
 fn tabs(context: GatewayContext, section: Memo<Option<Section>>) -> AnyView {
     let id = context.id();
     let guard = LeaveGuard::get();
-    let tab = move |this: Section| {
-        let edited = move || this == Section::Policy && guard.editing.with(Option::is_some);
-        view! {
+    let link = StoredValue::new(
+        move |this: Section, label: &'static str, current: Signal<bool>| {
+            let edited = move || {
+                matches!(this, Section::Policy | Section::Document)
+                    && guard.editing.with(Option::is_some)
+            };
+            view! {
             <li>
-                <a href=paths::gateway(&id, this)
-                    aria-current=move || (section.get() == Some(this)).then_some("page")>
-                    {this.label()}
+                <a href=paths::gateway(&id, this) aria-current=move || current.get().then_some("page")>
+                    {label}
                     <Show when=edited><span class="dot" aria-hidden="true"></span><span class="visually-hidden">", edited"</span></Show>
                 </a>
             </li>
         }
-    };
-    view! { <nav aria-label="Sections" class="tabs"><ul>{Section::ALL.map(tab)}</ul></nav> }
         .into_any()
+        },
+    );
+    let at = move || section.get().unwrap_or(Section::Overview);
+    let tab = move |this: Section| {
+        let current = Signal::derive(move || at().tab() == this);
+        link.with_value(|link| link(this, this.label(), current))
+    };
+    let of_policy = Memo::new(move |_| at().tab() == Section::Policy);
+    let below = move || {
+        of_policy.get().then(|| {
+            let one = |this: Section| {
+                let current = Signal::derive(move || at() == this);
+                let label = if this == Section::Policy {
+                    "Form"
+                } else {
+                    this.label()
+                };
+                link.with_value(|link| link(this, label, current))
+            };
+            view! {
+                <nav aria-label="Of the policy" class="tabs below">
+                    <ul>{Section::OF_POLICY.map(one)}</ul>
+                </nav>
+            }
+        })
+    };
+    view! {
+        <nav aria-label="Sections" class="tabs"><ul>{Section::TABS.map(tab)}</ul></nav>
+        {below}
+    }
+    .into_any()
 }
 
 /// What to know while the gateway itself does not answer.

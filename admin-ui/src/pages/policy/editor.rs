@@ -1,20 +1,20 @@
 //! The state of the policy form, and what happens to it.
 
 use domain::access::Role;
-use domain::policy::ToolProfile;
+use domain::policy::{ToolProfile, parse_value};
 use domain::problem::FieldError;
-use domain::wire::gateway::{PolicyDiff, PolicyEnvelope};
+use domain::wire::gateway::{PolicyDiff, PolicyEnvelope, PutPolicy};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use serde_json::Value;
 
 use crate::api::abort::Abort;
 use crate::api::error::ApiError;
-use crate::api::storage;
 use crate::components::gateway_context::GatewayContext;
-use crate::components::leave_guard::LeaveGuard;
+use crate::forms::policy::document;
 use crate::forms::policy::draft::{OperatorRow, PolicyDraft};
+use crate::forms::policy::expectations::{self, Outcome};
 use crate::forms::policy::merge::rebase;
-use crate::forms::policy::saved::{self, SavedDraft};
 use crate::ui::announce::Announcer;
 use crate::ui::toast::Toasts;
 
@@ -52,8 +52,9 @@ pub(super) enum Stage {
     Failed(ApiError),
     /// The form.
     Editing,
-    /// What would change, before it is applied.
-    Reviewing(PolicyDiff),
+    /// What would change, before it is applied, and which of its own expectations the
+    /// document breaks.
+    Reviewing(PolicyDiff, Vec<Outcome>),
     /// Somebody saved another version meanwhile.
     Conflict(PolicyEnvelope),
 }
@@ -70,7 +71,15 @@ pub(super) struct Editor {
     pub(super) allow: RwSignal<Vec<String>>,
     pub(super) deny: RwSignal<Vec<String>>,
     pub(super) tokens: RwSignal<String>,
+    /// What the form does not show.
+    pub(super) rest: RwSignal<Value>,
+    /// The whole document as text.
+    pub(super) text: RwSignal<String>,
+    /// Why the text cannot be read as a policy; the fields then say what it last said.
+    pub(super) unreadable: RwSignal<Vec<FieldError>>,
     pub(super) note: RwSignal<String>,
+    /// Why it is saved though it breaks its own expectations.
+    pub(super) force: RwSignal<String>,
     /// Whether a request of the form is under way.
     pub(super) busy: RwSignal<bool>,
     /// Whether faults in fields that were not finished are shown.
@@ -82,7 +91,7 @@ pub(super) struct Editor {
     /// The version that was saved here, until OpenClaw has it.
     pub(super) awaited: RwSignal<Option<u64>>,
     next_key: StoredValue<u64>,
-    abort: Abort,
+    pub(super) abort: Abort,
     toasts: Toasts,
     announcer: Announcer,
 }
@@ -100,7 +109,11 @@ impl Editor {
             allow: RwSignal::new(Vec::new()),
             deny: RwSignal::new(Vec::new()),
             tokens: RwSignal::new(String::new()),
+            rest: RwSignal::new(Value::Null),
+            text: RwSignal::new(String::new()),
+            unreadable: RwSignal::new(Vec::new()),
             note: RwSignal::new(String::new()),
+            force: RwSignal::new(String::new()),
             busy: RwSignal::new(false),
             attempted: RwSignal::new(false),
             refused: RwSignal::new(None),
@@ -129,22 +142,23 @@ impl Editor {
             allow: self.allow.get(),
             deny: self.deny.get(),
             tokens_per_day: self.tokens.get(),
-            rest: self.base.with(|base| {
-                base.as_ref()
-                    .map(|base| base.draft.rest.clone())
-                    .unwrap_or_default()
-            }),
+            rest: self.rest.get(),
         }
     }
 
     /// Whether the form says something else than the version it opened on.
     pub(super) fn dirty(self) -> bool {
-        self.base
-            .with(|base| base.as_ref().is_some_and(|base| base.draft != self.draft()))
+        let changed =
+            |base: &Option<Base>| base.as_ref().is_some_and(|base| base.draft != self.draft());
+        !self.unreadable.with(Vec::is_empty) || self.base.with(changed)
     }
 
     /// Faults to show now: those of entries that are finished, all once it was tried.
     pub(super) fn faults(self) -> Vec<FieldError> {
+        let unreadable = self.unreadable.get();
+        if !unreadable.is_empty() {
+            return unreadable;
+        }
         let draft = self.draft();
         if let Some((sent, errors)) = self.refused.get()
             && sent == draft
@@ -160,8 +174,26 @@ impl Editor {
         faults
     }
 
-    /// Fills the form.
-    fn fill(self, draft: &PolicyDraft) {
+    /// Takes the whole document as it is typed.
+    pub(super) fn type_text(self, text: String) {
+        match domain::policy::parse(&text) {
+            Ok(policy) => {
+                self.unreadable.set(Vec::new());
+                self.fill_fields(&PolicyDraft::from_policy(&policy));
+            }
+            Err(faults) => self.unreadable.set(faults),
+        }
+        self.text.set(text);
+    }
+
+    /// Fills the form, and the text with what it says.
+    pub(super) fn fill(self, draft: &PolicyDraft) {
+        self.fill_fields(draft);
+        self.unreadable.set(Vec::new());
+        self.text.set(document::pretty(draft));
+    }
+
+    fn fill_fields(self, draft: &PolicyDraft) {
         let row = |row: &OperatorRow| self.row(&row.email, row.role);
         self.operators
             .set(draft.operators.iter().map(row).collect());
@@ -170,6 +202,7 @@ impl Editor {
         self.allow.set(draft.allow.clone());
         self.deny.set(draft.deny.clone());
         self.tokens.set(draft.tokens_per_day.clone());
+        self.rest.set(draft.rest.clone());
         self.attempted.set(false);
         self.refused.set(None);
     }
@@ -195,6 +228,7 @@ impl Editor {
         let draft = PolicyDraft::from_policy(&envelope.document);
         self.fill(&draft);
         self.note.set(String::new());
+        self.force.set(String::new());
         self.base.set(Some(Base {
             version: envelope.version,
             draft,
@@ -217,59 +251,6 @@ impl Editor {
                 Err(error) if error.is_aborted() => {}
                 Err(error) => self.stage.set(Stage::Failed(error)),
             }
-        });
-    }
-
-    fn restore(self, kept: SavedDraft, newest: PolicyEnvelope) {
-        self.fill(&kept.draft);
-        self.note.set(kept.note);
-        self.base.set(Some(Base {
-            version: kept.base_version,
-            draft: kept.base,
-        }));
-        self.remark.set(Some(
-            "This is your edit from before, as you left it.".to_owned(),
-        ));
-        if newest.version != kept.base_version {
-            self.stage.set(Stage::Conflict(newest));
-        }
-    }
-
-    /// The newest edit of this gateway that was kept in this tab.
-    fn kept(self) -> Option<SavedDraft> {
-        let id = self.context.id();
-        let keys = storage::keys()
-            .into_iter()
-            .filter(|key| saved::is_key_of(&id, key));
-        let read = |key: String| saved::read(&storage::read(&key)?);
-        keys.filter_map(read).max_by_key(|saved| saved.base_version)
-    }
-
-    /// Keeps the edit in the tab's storage while there is one.
-    fn keep(self) {
-        let guard = LeaveGuard::get();
-        let id = self.context.id();
-        Effect::new(move |_| {
-            let (draft, note) = (self.draft(), self.note.get());
-            let Some(base) = self.base.get() else { return };
-            let dirty = draft != base.draft;
-            let others = storage::keys()
-                .into_iter()
-                .filter(|key| saved::is_key_of(&id, key));
-            let own = saved::key(&id, base.version);
-            others
-                .filter(|key| !dirty || *key != own)
-                .for_each(|key| storage::remove(&key));
-            if dirty {
-                let saved = SavedDraft {
-                    base_version: base.version,
-                    base: base.draft,
-                    draft,
-                    note,
-                };
-                storage::write(&own, &saved::write(&saved));
-            }
-            guard.editing.set(dirty.then(|| id.to_string()));
         });
     }
 
@@ -303,11 +284,11 @@ impl Editor {
     pub(super) fn review(self) {
         self.attempted.set(true);
         let draft = untrack(move || self.draft());
-        let faults = draft
-            .clone()
-            .into_request(&self.note.get_untracked())
-            .err()
-            .unwrap_or_default();
+        let mut faults = self.unreadable.get_untracked();
+        if faults.is_empty() {
+            let request = draft.clone().into_request(&self.note.get_untracked());
+            faults = request.err().unwrap_or_default();
+        }
         if !faults.is_empty() {
             self.announcer
                 .say(format!("{} to correct first", faults.len()));
@@ -316,19 +297,41 @@ impl Editor {
         }
         let document = draft.to_document();
         self.spawn(async move {
-            match self.context.gateway().diff(document, self.abort).await {
+            let answer = self
+                .context
+                .gateway()
+                .diff(document.clone(), self.abort)
+                .await;
+            match answer {
                 Ok(diff)
                     if self.base.with_untracked(|b| {
                         b.as_ref().is_some_and(|b| b.version == diff.base_version)
                     }) =>
                 {
-                    self.stage.set(Stage::Reviewing(diff));
+                    let broken = self.broken(document).await;
+                    self.stage.set(Stage::Reviewing(diff, broken));
                     crate::components::page::focus("[data-review-heading]");
                 }
                 Ok(_) => self.meet().await,
                 Err(error) => self.fail(draft, &error),
             }
         });
+    }
+
+    /// Expectations that a document breaks, as the gateway answers them.
+    async fn broken(self, document: Value) -> Vec<Outcome> {
+        let tests = parse_value(document.clone()).map_or_else(|_| Vec::new(), |p| p.tests);
+        if tests.is_empty() {
+            return Vec::new();
+        }
+        let asked = expectations::questions(&tests);
+        let gateway = self.context.gateway();
+        // Without an answer the save itself finds what is broken.
+        let answer = gateway.explain(asked, Some(document), self.abort).await;
+        let answers = answer.map_or_else(|_| Vec::new(), |answer| answer.answers);
+        let mut outcomes = expectations::outcomes(&tests, answers);
+        outcomes.retain(|outcome| !outcome.holds());
+        outcomes
     }
 
     /// Saves the form as a new version.
@@ -338,7 +341,11 @@ impl Editor {
             return;
         };
         let request = match draft.clone().into_request(&self.note.get_untracked()) {
-            Ok(request) => request,
+            Ok(request) => PutPolicy {
+                force: Some(self.force.get_untracked().trim().to_owned())
+                    .filter(|force| !force.is_empty()),
+                ..request
+            },
             Err(_) => return self.stage.set(Stage::Editing),
         };
         self.spawn(async move {

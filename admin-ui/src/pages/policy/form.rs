@@ -5,10 +5,12 @@ use domain::policy::ToolProfile;
 use domain::policy::tools::{GROUPS, SUGGESTED};
 use domain::problem::FieldError;
 use leptos::prelude::*;
+use serde_json::Value;
 
 use super::editor::Editor;
 use super::operators::Operators;
 use crate::forms::policy::draft::{document_pointer, errors_at, errors_elsewhere, parse_tokens};
+use crate::paths::{self, Section};
 use crate::ui::button::{Button, Weight};
 use crate::ui::chips::{ChipField, Fault, Suggestion};
 use crate::ui::field::TextField;
@@ -38,13 +40,24 @@ pub(super) fn view(editor: Editor) -> AnyView {
         move |field: &'static str| Signal::derive(move || faults.with(|f| chip_faults(f, field)));
     let tokens_errors =
         Signal::derive(move || faults.with(|f| details(&errors_at(f, "/budgets/tokens_per_day"))));
+    let zone = move || {
+        let said = editor.rest.with(|rest| {
+            let zone = rest.pointer("/budgets/time_zone");
+            zone.and_then(|zone| zone.as_str()).map(str::to_owned)
+        });
+        said.unwrap_or_else(|| "UTC".to_owned())
+    };
     let spelled = move || match parse_tokens(&editor.tokens.get()) {
         Ok(Some(tokens)) => format!(
-            "{} input and output tokens together, from midnight to midnight UTC.",
-            count(tokens)
+            "{} input and output tokens together, from midnight to midnight in {}.",
+            count(tokens),
+            zone()
         ),
         Ok(None) => "No limit: model calls are counted and never refused.".to_owned(),
-        Err(_) => "Input and output tokens together, from midnight to midnight UTC.".to_owned(),
+        Err(_) => format!(
+            "Input and output tokens together, from midnight to midnight in {}.",
+            zone()
+        ),
     };
     view! {
         {summary(faults)}
@@ -72,6 +85,24 @@ pub(super) fn view(editor: Editor) -> AnyView {
             </fieldset>
             {bar(editor, read_only)}
         </form>
+        {others(editor)}
+    }
+    .into_any()
+}
+
+/// How many clauses the policy has that this form does not show, and where they are.
+fn others(editor: Editor) -> AnyView {
+    let document = paths::gateway(&editor.context.id(), Section::Document);
+    let any = move || !editor.rest.with(Value::is_null);
+    view! {
+        <p class="muted">
+            {move || if any() {
+                "This policy says more than this form shows; all of it stays as it is. "
+            } else {
+                "A policy can say much more than this form shows. "
+            }}
+            <a class="text-link" href=document>"All clauses"</a>
+        </p>
     }
     .into_any()
 }
@@ -94,7 +125,7 @@ fn summary(faults: Memo<Vec<FieldError>>) -> AnyView {
     view! { <div id="policy-faults" tabindex="-1">{text}</div> }.into_any()
 }
 
-fn bar(editor: Editor, read_only: Signal<bool>) -> AnyView {
+pub(super) fn bar(editor: Editor, read_only: Signal<bool>) -> AnyView {
     let dirty = Memo::new(move |_| editor.dirty());
     let why_not = Signal::derive(move || {
         let admin = editor.context.why_not(Role::Admin);

@@ -1,29 +1,30 @@
 //! What an edit would change, clause by clause, before it is applied.
 
-use domain::policy::{Change, Direction};
 use domain::wire::gateway::PolicyDiff;
 use leptos::prelude::*;
 
 use super::editor::{Editor, Stage};
+use crate::components::changes;
 use crate::forms::policy::draft::MAX_NOTE;
-use crate::forms::policy::review::{clause, direction, groups, summary, verb};
+use crate::forms::policy::expectations::Outcome;
+use crate::forms::policy::question::words;
 use crate::ui::button::{Button, Weight};
-use crate::ui::icon::Icon;
+use crate::ui::field::TextArea;
+use crate::ui::notice::{Notice, Tone};
 
 /// The review.
-pub(super) fn view(editor: Editor, diff: &PolicyDiff) -> AnyView {
+pub(super) fn view(editor: Editor, diff: &PolicyDiff, broken: &[Outcome]) -> AnyView {
     let nothing = diff.changes.is_empty();
     let heading = format!("Changes to v{}", diff.base_version);
-    let parts = groups(&diff.changes).into_iter().map(|group| {
-        view! {
-            <section class="diff-group">
-                <h4>{group.title}</h4>
-                <ul class="diff">{group.changes.iter().map(change).collect::<Vec<_>>()}</ul>
-            </section>
+    let breaks = !broken.is_empty();
+    let why_not = Signal::derive(move || {
+        let unsaid = breaks && editor.force.with(|force| force.trim().is_empty());
+        if nothing {
+            Some("Nothing would change.".to_owned())
+        } else {
+            unsaid.then(|| "Say why it is saved though it breaks its own tests.".to_owned())
         }
     });
-    let why_not = Signal::derive(move || nothing.then(|| "Nothing would change.".to_owned()));
-    let left = move || MAX_NOTE.saturating_sub(editor.note.with(|note| note.chars().count()));
     let back = move |()| {
         editor.stage.set(Stage::Editing);
         crate::components::page::focus("[data-section-heading]");
@@ -31,41 +32,39 @@ pub(super) fn view(editor: Editor, diff: &PolicyDiff) -> AnyView {
     view! {
         <div class="review panel">
             <h3 tabindex="-1" data-review-heading="">{heading}</h3>
-            <p>{summary(&diff.changes)}</p>
-            {parts.collect::<Vec<_>>()}
-            <div class="field">
-                <label for="policy-note">"Note (optional)"</label>
-                <p class="hint" id="policy-note-hint">"Why, for those who read the history. " {left} " characters left."</p>
-                <textarea id="policy-note" rows="2" maxlength=MAX_NOTE.to_string() aria-describedby="policy-note-hint"
-                    prop:value=move || editor.note.get()
-                    on:input:target=move |event| editor.note.set(event.target().value())></textarea>
-            </div>
+            {changes::view(&diff.changes)}
+            {breaks.then(|| forced(editor, broken))}
+            <TextArea label="Note (optional)" hint="Why, for those who read the history." value=editor.note max=MAX_NOTE />
             <div class="actions">
-                <Button on_press=move |()| editor.apply() weight=Weight::Primary busy=editor.busy why_not=why_not>"Apply"</Button>
-                <Button on_press=back>"Back to the form"</Button>
+                <Button on_press=move |()| editor.apply() weight=Weight::Primary busy=editor.busy why_not=why_not>{if breaks { "Apply all the same" } else { "Apply" }}</Button>
+                <Button on_press=back>"Back to the edit"</Button>
             </div>
         </div>
     }
     .into_any()
 }
 
-fn change(change: &Change) -> AnyView {
-    let (class, icon) = match change.direction {
-        Direction::Tightens => ("direction tightens", Icon::Down),
-        Direction::Loosens => ("direction loosens", Icon::Up),
+/// What the edit breaks, and the reason that it takes to save it.
+fn forced(editor: Editor, broken: &[Outcome]) -> AnyView {
+    let n = u64::try_from(broken.len()).unwrap_or(u64::MAX);
+    let item = |outcome: &Outcome| {
+        let name = outcome.name.clone().map(|name| format!("{name}: "));
+        let says = format!(
+            "{} It must be {}, and would be {} by ",
+            words(&outcome.question),
+            outcome.expected.as_str(),
+            outcome.answer.decision.as_str()
+        );
+        view! { <li><strong>{name}</strong> {says} <code>{outcome.answer.clause.clone()}</code></li> }
     };
-    let before = change
-        .before
-        .clone()
-        .map(|text| view! { <del>{text}</del> });
-    let after = change.after.clone().map(|text| view! { <ins>{text}</ins> });
+    let items: Vec<_> = broken.iter().map(item).collect();
     view! {
-        <li>
-            <span class=class>{icon.view()}{direction(change.direction)}</span>
-            <span class="clause">{clause(change)} <span class="muted">" " {verb(change.kind)}</span></span>
-            <span class="values">{before} {after}</span>
-            <span class="effect">{change.effect.clone()}</span>
-        </li>
+        <Notice tone=Tone::Bad>
+            <p><strong>{format!("This breaks {n} of the policy's own tests.")}</strong></p>
+            <ul class="plain-list">{items}</ul>
+        </Notice>
+        <TextArea label="Reason to save it all the same" hint="Kept in the audit. Better: change the edit, or the test."
+            value=editor.force max=MAX_NOTE />
     }
     .into_any()
 }

@@ -34,6 +34,12 @@ fn what_would_break_a_screen_or_a_log_is_refused() {
     bad.openclaw_version = Some("1\r\n2".to_owned());
     bad.policy.detail = Some("x".repeat(2_001));
     bad.budget.tokens_used = u64::MAX;
+    bad.budget.time_zone = Some("x\ny".to_owned());
+    bad.budget.stopped = Some(crate::wire::usage::Stop {
+        at: at(0),
+        by: "a\u{1b}[0m".to_owned(),
+        note: Some("x".repeat(2_001)),
+    });
     bad.models = vec![bad.models[0].clone(); 101];
     assert_eq!(
         pointers(&bad),
@@ -44,6 +50,9 @@ fn what_would_break_a_screen_or_a_log_is_refused() {
             "/openclaw_version",
             "/policy/detail",
             "/budget/tokens_used",
+            "/budget/time_zone",
+            "/budget/stopped/by",
+            "/budget/stopped/note",
             "/models"
         ]
     );

@@ -107,6 +107,7 @@ impl<D: Db> Core<D> {
         };
         records::save(&self.db, Record::ModelsStop, &stopped)?;
         self.models.stop = Some(stopped.clone());
+        self.hurry(now);
         Ok(stopped)
     }
 
@@ -125,6 +126,7 @@ impl<D: Db> Core<D> {
         self.note(&who.subject, "models.resumed", "", now)?;
         records::clear(&self.db, Record::ModelsStop)?;
         self.models.stop = None;
+        self.hurry(now);
         Ok(())
     }
 
@@ -145,8 +147,11 @@ impl<D: Db> Core<D> {
 }
 
 fn check_note(note: Option<&str>) -> Result<(), Problem> {
-    if note.is_some_and(|note| note.chars().count() > MAX_NOTE) {
-        let detail = format!("must have at most {MAX_NOTE} characters");
+    let Some(note) = note else { return Ok(()) };
+    // The note of a stop goes into every heartbeat, and the registry takes no others.
+    let control = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if note.chars().count() > MAX_NOTE || note.chars().any(control) {
+        let detail = format!("must be text of at most {MAX_NOTE} characters");
         return Err(Problem::fields(vec![FieldError::new("/note", detail)]));
     }
     Ok(())

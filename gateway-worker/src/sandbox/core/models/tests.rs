@@ -408,6 +408,12 @@ fn the_kill_switch_stops_everything_until_it_is_lifted() {
         "{message}"
     );
     assert!(core.budgets(t0()).expect("budgets").stopped.is_some());
+    let told = core.budget_status(t0()).expect("budget").stopped;
+    assert_eq!(told.and_then(|stop| stop.note).as_deref(), Some("runaway"));
+    let odd = StopModels {
+        note: Some("\u{1b}[0m".to_owned()),
+    };
+    assert!(core.stop_models(odd, &ada(), t0()).is_err());
     core.resume_models(&ada(), t0()).expect("resumed");
     let mut core = reopened(core, t0());
     let answer = core
