@@ -27,15 +27,15 @@ await withPage(
     // A question in the address is asked at once.
     await page.goto(`${home}/explain?agent=main&tool=gateway`);
     await page.getByRole("heading", { level: 3, name: /^(Yes|No|Only when)/ }).waitFor();
-    await page.getByRole("table", { name: "Layers passed" }).getByText("Decides").waitFor();
+    await page.getByRole("table", { name: "Layers passed" }).getByText("Decides").first().waitFor();
     await accessible(page, "An explanation");
     await pictures(page, "explain");
     await page.getByLabel("Tool", { exact: true }).fill("no such tool");
     await page.getByRole("button", { name: "Explain", exact: true }).click();
-    await page.getByText(/must be/).waitFor();
+    await page.getByText(/^must be /).first().waitFor();
     await page.getByLabel("Tool", { exact: true }).fill("session_status");
     await page.getByRole("button", { name: "Explain", exact: true }).click();
-    await page.getByText("May agent main use session_status").waitFor();
+    await page.getByText("May agent main use session_status").first().waitFor();
     check(/tool=session_status/.test(page.url()), `the question is not in the address: ${page.url()}`);
     done("a question is answered, and can be shared");
 

@@ -96,8 +96,8 @@ fn summary(faults: Memo<Vec<(usize, FieldError)>>, node: NodeRef<Textarea>) -> A
             let from = utf16_offset(&text, line_start(&text, line));
             let to = utf16_offset(&text, line_start(&text, line + 1)).saturating_sub(1);
             let units = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            drop(area.focus());
             drop(area.set_selection_range(units(from), units(to.max(from))));
+            drop(area.focus());
         }
     };
     let item = move |(line, fault): (usize, FieldError)| {

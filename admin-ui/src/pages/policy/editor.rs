@@ -1,9 +1,9 @@
 //! The state of the policy form, and what happens to it.
 
 use domain::access::Role;
-use domain::policy::{ToolProfile, parse_value};
+use domain::policy::ToolProfile;
 use domain::problem::FieldError;
-use domain::wire::gateway::{PolicyDiff, PolicyEnvelope, PutPolicy};
+use domain::wire::gateway::{PolicyDiff, PolicyEnvelope};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::api::error::ApiError;
 use crate::components::gateway_context::GatewayContext;
 use crate::forms::policy::document;
 use crate::forms::policy::draft::{OperatorRow, PolicyDraft};
-use crate::forms::policy::expectations::{self, Outcome};
+use crate::forms::policy::expectations::Outcome;
 use crate::forms::policy::merge::rebase;
 use crate::ui::announce::Announcer;
 use crate::ui::toast::Toasts;
@@ -92,8 +92,8 @@ pub(super) struct Editor {
     pub(super) awaited: RwSignal<Option<u64>>,
     next_key: StoredValue<u64>,
     pub(super) abort: Abort,
-    toasts: Toasts,
-    announcer: Announcer,
+    pub(super) toasts: Toasts,
+    pub(super) announcer: Announcer,
 }
 
 impl Editor {
@@ -224,7 +224,7 @@ impl Editor {
     }
 
     /// Begins anew on a version.
-    fn begin(self, envelope: &PolicyEnvelope) {
+    pub(super) fn begin(self, envelope: &PolicyEnvelope) {
         let draft = PolicyDraft::from_policy(&envelope.document);
         self.fill(&draft);
         self.note.set(String::new());
@@ -280,125 +280,6 @@ impl Editor {
         });
     }
 
-    /// Asks the gateway what would change.
-    pub(super) fn review(self) {
-        self.attempted.set(true);
-        let draft = untrack(move || self.draft());
-        let mut faults = self.unreadable.get_untracked();
-        if faults.is_empty() {
-            let request = draft.clone().into_request(&self.note.get_untracked());
-            faults = request.err().unwrap_or_default();
-        }
-        if !faults.is_empty() {
-            self.announcer
-                .say(format!("{} to correct first", faults.len()));
-            crate::components::page::focus("#policy-faults");
-            return;
-        }
-        let document = draft.to_document();
-        self.spawn(async move {
-            let answer = self
-                .context
-                .gateway()
-                .diff(document.clone(), self.abort)
-                .await;
-            match answer {
-                Ok(diff)
-                    if self.base.with_untracked(|b| {
-                        b.as_ref().is_some_and(|b| b.version == diff.base_version)
-                    }) =>
-                {
-                    let broken = self.broken(document).await;
-                    self.stage.set(Stage::Reviewing(diff, broken));
-                    crate::components::page::focus("[data-review-heading]");
-                }
-                Ok(_) => self.meet().await,
-                Err(error) => self.fail(draft, &error),
-            }
-        });
-    }
-
-    /// Expectations that a document breaks, as the gateway answers them.
-    async fn broken(self, document: Value) -> Vec<Outcome> {
-        let tests = parse_value(document.clone()).map_or_else(|_| Vec::new(), |p| p.tests);
-        if tests.is_empty() {
-            return Vec::new();
-        }
-        let asked = expectations::questions(&tests);
-        let gateway = self.context.gateway();
-        // Without an answer the save itself finds what is broken.
-        let answer = gateway.explain(asked, Some(document), self.abort).await;
-        let answers = answer.map_or_else(|_| Vec::new(), |answer| answer.answers);
-        let mut outcomes = expectations::outcomes(&tests, answers);
-        outcomes.retain(|outcome| !outcome.holds());
-        outcomes
-    }
-
-    /// Saves the form as a new version.
-    pub(super) fn apply(self) {
-        let draft = untrack(move || self.draft());
-        let Some(base) = self.base.get_untracked() else {
-            return;
-        };
-        let request = match draft.clone().into_request(&self.note.get_untracked()) {
-            Ok(request) => PutPolicy {
-                force: Some(self.force.get_untracked().trim().to_owned())
-                    .filter(|force| !force.is_empty()),
-                ..request
-            },
-            Err(_) => return self.stage.set(Stage::Editing),
-        };
-        self.spawn(async move {
-            match self
-                .context
-                .gateway()
-                .put_policy(base.version, &request, self.abort)
-                .await
-            {
-                Ok(envelope) => {
-                    self.begin(&envelope);
-                    self.remark.set(None);
-                    self.awaited.set(Some(envelope.version));
-                    self.announcer.say(format!("Saved v{}", envelope.version));
-                    self.context.status.refresh();
-                    crate::components::page::focus("[data-section-heading]");
-                }
-                Err(error) if error.is_stale() => self.meet().await,
-                Err(error) => self.fail(draft, &error),
-            }
-        });
-    }
-
-    /// Shows the version that somebody saved meanwhile beside the edit.
-    pub(super) fn compare(self) {
-        self.spawn(async move { self.meet().await });
-    }
-
-    async fn meet(self) {
-        match self.context.gateway().policy(self.abort).await {
-            Ok(envelope) => {
-                self.stage.set(Stage::Conflict(envelope));
-                crate::components::page::focus("[data-review-heading]");
-            }
-            Err(error) if error.is_aborted() => {}
-            Err(error) => self.toasts.failed(error.message()),
-        }
-    }
-
-    fn fail(self, sent: PolicyDraft, error: &ApiError) {
-        if error.is_aborted() {
-            return;
-        }
-        if error.field_errors().is_empty() {
-            self.toasts.failed(error.message());
-            return;
-        }
-        self.refused
-            .set(Some((sent, error.field_errors().to_vec())));
-        self.stage.set(Stage::Editing);
-        crate::components::page::focus("#policy-faults");
-    }
-
     /// Puts the edit onto the version that somebody saved meanwhile.
     pub(super) fn rebase_onto(self, theirs: &PolicyEnvelope) {
         let Some(base) = self.base.get_untracked() else {
@@ -439,7 +320,7 @@ impl Editor {
         }
     }
 
-    fn spawn(self, work: impl Future<Output = ()> + 'static) {
+    pub(super) fn spawn(self, work: impl Future<Output = ()> + 'static) {
         self.busy.set(true);
         spawn_local(async move {
             work.await;

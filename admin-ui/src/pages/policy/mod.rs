@@ -12,3 +12,4 @@ mod keep;
 mod operators;
 mod progress;
 mod review;
+mod save;

@@ -34,18 +34,23 @@ pub(crate) fn section() -> AnyView {
         Box::pin(async move { gateway.budgets(abort).await })
     });
     let known = Memo::new(move |_| budgets.value.with(Option::is_some));
-    let body = move || match (known.get(), budgets.error.get()) {
-        (true, _) => view! {
-            {budgets::view(budgets)}
-            {chart::view(budgets)}
-            {calls::view()}
+    let body = move || {
+        // Once there is something to show, a failure must not draw it all anew.
+        if known.get() {
+            return view! {
+                {budgets::view(budgets)}
+                {chart::view(budgets)}
+                {calls::view()}
+            }
+            .into_any();
         }
-        .into_any(),
-        (false, Some(error)) => {
-            view! { <Failure what="The budgets" error=error retry=move |()| budgets.refresh() /> }
-                .into_any()
+        match budgets.error.get() {
+            Some(error) => {
+                view! { <Failure what="The budgets" error=error retry=move |()| budgets.refresh() /> }
+                    .into_any()
+            }
+            None => view! { <Loading what="Loading the usage" /> }.into_any(),
         }
-        (false, None) => view! { <Loading what="Loading the usage" /> }.into_any(),
     };
     view! {
         <h2 tabindex="-1" data-section-heading="">"Usage"</h2>

@@ -66,7 +66,7 @@ impl<D: Db> Core<D> {
             tokens_used: self.tokens_used(now),
             resets_at: self.resets_at(now),
             time_zone: Some(self.newest.document.budgets.time_zone.as_str().to_owned()),
-            stopped: self.models.stop.clone(),
+            stopped: self.models_stopped().cloned(),
         })
     }
 

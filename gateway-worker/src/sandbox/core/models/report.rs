@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use domain::budget::Unit;
-use domain::wire::usage::{AccountReport, BudgetsReport, Gauge};
+use domain::wire::usage::{AccountReport, BudgetsReport, Gauge, Stop};
 
 use crate::ports::{Db, StorageError};
 use crate::sandbox::core::Core;
@@ -52,6 +52,11 @@ impl<D: Db> Core<D> {
             cost_micro_usd: gauge(Unit::MicroUsd),
             calls_under_way: self.models.ledger.under_way(agent) as u64,
         }
+    }
+
+    /// Who stopped all model calls, while they are stopped.
+    pub(in crate::sandbox::core) fn models_stopped(&self) -> Option<&Stop> {
+        self.models.stop.as_ref()
     }
 
     /// Used today by the gateway as a whole, in tokens.
