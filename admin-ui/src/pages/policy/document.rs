@@ -71,7 +71,7 @@ pub(super) fn view(editor: Editor) -> AnyView {
                         on:click=move |_| look()
                         on:focus=move |_| look()></textarea>
                 </div>
-                <aside class="panel clause-help" aria-label="The clause at the cursor">{move || help(&at.get())}</aside>
+                <aside class="panel clause-help" tabindex="0" aria-label="The clause at the cursor">{move || help(&at.get())}</aside>
             </div>
             {form::bar(editor, read_only)}
         </form>
