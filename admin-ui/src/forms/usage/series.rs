@@ -88,6 +88,22 @@ pub(crate) fn range(view: UsageView, today: NaiveDate) -> (String, String) {
     )
 }
 
+/// The lines of a report that lie in the slots: it reaches a little further than they do.
+pub(crate) fn within(
+    rows: &[UsageGroup],
+    view: UsageView,
+    slots: &[(String, String, String)],
+) -> Vec<UsageGroup> {
+    let shown = |row: &&UsageGroup| {
+        let key = match view.step {
+            Step::Day => &row.day,
+            Step::Hour => &row.hour,
+        };
+        slots.iter().any(|(slot, _, _)| Some(slot) == key.as_ref())
+    };
+    rows.iter().filter(shown).cloned().collect()
+}
+
 /// The chart of a report.
 pub(crate) fn chart(
     rows: &[UsageGroup],
@@ -220,7 +236,7 @@ pub(crate) fn every(slots: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{COLOURS, chart, every, range, scale, slots, sums, total};
+    use super::{COLOURS, chart, every, range, scale, slots, sums, total, within};
     use crate::forms::usage::view::{Metric, Split, Step, UsageView};
     use chrono::{DateTime, NaiveDate, Utc};
     use domain::wire::usage::{UsageGroup, UsageTotals};
@@ -264,6 +280,10 @@ mod tests {
             row("2026-11-20", "main", 99),
             row("2026-10-01", "old", 1_000),
         ];
+        let shown = slots(view, day("2026-11-22"), DateTime::UNIX_EPOCH, |_| {
+            (String::new(), String::new())
+        });
+        assert_eq!(total(&within(&rows, view, &shown)).calls, 3);
         let chart = drawn(&rows, view);
         assert_eq!(chart.series, ["main", "no agent named"]);
         let totals: Vec<u64> = chart.buckets.iter().map(super::Bucket::total).collect();

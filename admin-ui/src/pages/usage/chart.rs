@@ -144,6 +144,7 @@ fn drawn(
     let clocks = Zone::new(zone);
     let today = day.parse().unwrap_or(now.date_naive());
     let slots = series::slots(view, today, now, |at| clocks.read(at));
+    let rows = &series::within(rows, view, &slots);
     let chart: Chart = series::chart(rows, view, slots);
     let limit = match (view.step, view.metric) {
         (Step::Day, Metric::Tokens) => limits.0,
