@@ -18,6 +18,7 @@ mod signals;
 mod snapshot;
 mod store;
 mod supervisor;
+mod workspace;
 
 use std::process::ExitCode;
 

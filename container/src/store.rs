@@ -29,6 +29,11 @@ impl Store {
         })
     }
 
+    /// Where it lies.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The last configuration that OpenClaw confirmed.
     pub(crate) fn last_good(&self) -> Option<ConfigBundle> {
         serde_json::from_slice(&fs::read(self.file("last-good.json")).ok()?).ok()

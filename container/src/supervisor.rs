@@ -6,6 +6,8 @@
 mod apply;
 mod drift;
 mod health;
+mod jobs;
+mod orders;
 mod reports;
 mod state;
 mod stop;
@@ -128,6 +130,8 @@ pub(crate) struct Supervisor {
     probation: Option<Probation>,
     /// What was found in OpenClaw's state.
     watched: Watched,
+    /// Orders that were carried out and that the gateway Worker may still repeat.
+    carried_out: Vec<String>,
     /// When to fetch.
     fetch_at: Option<Instant>,
     fetches: Backoff,
@@ -162,6 +166,7 @@ impl Supervisor {
             rejected: Vec::new(),
             probation: None,
             watched: Watched::default(),
+            carried_out: Vec::new(),
             fetch_at: Some(Instant::now()),
             fetches: Backoff::new(Duration::from_millis(250), Duration::from_secs(5)),
             restarts: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),

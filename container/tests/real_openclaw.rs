@@ -13,13 +13,22 @@ mod lab;
 
 use std::process::Command;
 
+use domain::drift::jobs::JobRules;
+use domain::drift::{Part, Things};
 use domain::metering::Dialect;
 use domain::policy::{
-    CompileContext, ModelSpec, OpenaiApi, Policy, ToolProfile, canonical_hash, compile,
+    AgentTools, CompileContext, ModelSpec, OpenaiApi, Policy, ToolProfile, canonical_hash, compile,
+    exec_approvals,
 };
-use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Report, Watch};
+use domain::proposal::Kind;
+use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Order, Report, Watch};
+use domain::wire::openclaw::{
+    ADMIN_RPC_PATH, ADMIN_SCOPE, CLIENT_HEADER, INIT_IDENTITY, SCOPES_HEADER, UNKNOWN_CLIENT,
+    USER_HEADER,
+};
 use lab::Lab;
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 fn policy(profile: ToolProfile, allow: &[&str], deny: &[&str]) -> Policy {
     let mut policy = Policy::bootstrap(&["ada@example.com".parse().unwrap()]);
@@ -53,8 +62,49 @@ fn bundle(policy_version: u64, policy: &Policy) -> ConfigBundle {
         policy_version,
         config_hash: canonical_hash(&config),
         config,
-        watch: Watch::default(),
+        watch: Watch {
+            exec_approvals: Some(exec_approvals(policy, None)),
+            ..Watch::default()
+        },
     }
+}
+
+/// Calls OpenClaw as a program in its container could; its whole answer.
+fn call(method: &str, parameters: &Value) -> Value {
+    let url = format!("http://127.0.0.1:{OPENCLAW_PORT}{ADMIN_RPC_PATH}");
+    let config = ureq::config::Config::builder()
+        .http_status_as_error(false)
+        .build();
+    let mut answer = ureq::Agent::from(config)
+        .post(&url)
+        .header(USER_HEADER, INIT_IDENTITY)
+        .header(CLIENT_HEADER, UNKNOWN_CLIENT)
+        .header(SCOPES_HEADER, ADMIN_SCOPE)
+        .send_json(json!({ "method": method, "params": parameters }))
+        .unwrap();
+    serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap()
+}
+
+/// The same; what it answers when it takes the call.
+fn payload(method: &str, parameters: &Value) -> Value {
+    let answer = call(method, parameters);
+    assert_eq!(answer["ok"], true, "{method}: {answer}");
+    answer["payload"].clone()
+}
+
+fn jobs() -> Vec<String> {
+    let found = payload("cron.list", &json!({ "includeDisabled": true }));
+    let name = |job: &Value| {
+        let off = if job["enabled"] == false { " off" } else { "" };
+        format!("{}{off}", job["name"].as_str().unwrap())
+    };
+    found["jobs"].as_array().unwrap().iter().map(name).collect()
+}
+
+fn job(name: &str, minutes: u64) -> Value {
+    json!({ "name": name, "schedule": { "kind": "every", "everyMs": minutes * 60_000 },
+            "sessionTarget": "isolated", "wakeMode": "now",
+            "payload": { "kind": "agentTurn", "message": "m" } })
 }
 
 /// OpenClaw's script and Node.
@@ -103,7 +153,9 @@ fn a_change_of_policy_is_in_force_when_openclaw_says_so() {
     lab.set("TEDIX_NODE", &node);
     lab.governance
         .want(bundle(1, &policy(ToolProfile::Coding, &[], &[])));
+    plant_a_looser_backup(&lab);
     lab.start();
+    // As the file says, or it would not count as applied.
     let (seen, _) = lab.applied(0, 1);
     lab.governance
         .want(bundle(2, &policy(ToolProfile::Coding, &[], &["exec"])));
@@ -126,5 +178,136 @@ fn a_change_of_policy_is_in_force_when_openclaw_says_so() {
             .unwrap()
             .contains(&"exec".into())
     );
+    what_nobody_approved_is_undone(&lab, seen);
     assert_eq!(lab.stop(), Some(0));
+}
+
+/// OpenClaw by itself puts a backup in the place of a file that is less than half as large.
+fn plant_a_looser_backup(lab: &Lab) {
+    let mut policy = policy(ToolProfile::Full, &[], &[]);
+    for number in 0..200 {
+        let own = AgentTools {
+            profile: Some(ToolProfile::Minimal),
+            ..AgentTools::default()
+        };
+        policy
+            .tools
+            .agents
+            .insert(format!("agent-{number}").parse().unwrap(), own);
+    }
+    let backup = bundle(0, &policy).config.to_string();
+    let own = bundle(1, &self::policy(ToolProfile::Coding, &[], &[]))
+        .config
+        .to_string();
+    assert!(backup.len() > 2 * own.len());
+    let folder = lab.config_file().parent().unwrap().to_owned();
+    std::fs::create_dir_all(&folder).unwrap();
+    for name in ["openclaw.json.bak", "openclaw.json.last-good"] {
+        std::fs::write(folder.join(name), &backup).unwrap();
+    }
+}
+
+/// What OpenClaw keeps in its database can be read and put right by the calls that
+/// tedix-init makes; in the same run, because a start of OpenClaw's is dear.
+fn what_nobody_approved_is_undone(lab: &Lab, seen: usize) {
+    let parts = [Part::Cron, Part::Devices, Part::Skills];
+    lab.report(0, "all that OpenClaw keeps", |report| {
+        matches!(report, Report::Held { held } if parts.iter().all(|part| held.0.contains_key(part)))
+    });
+    let drift = |report: &Report| matches!(report, Report::Drift { .. } | Report::Undone { .. });
+    let reports = lab.governance.reports();
+    assert!(
+        !reports.iter().any(drift),
+        "a fresh OpenClaw is as it should be: {reports:#?}"
+    );
+    assert_eq!(payload("device.pair.list", &json!({}))["paired"], json!([]));
+    // Neither is OpenClaw's to tell over HTTP: they are looked at as files.
+    for method in ["plugins.list", "skills.status"] {
+        assert_eq!(call(method, &json!({}))["ok"], false, "{method}");
+    }
+
+    // Exec approvals.
+    let found = payload("exec.approvals.get", &json!({}));
+    assert_eq!(found["file"]["defaults"]["security"], "deny", "{found}");
+    let open = json!({ "version": 1, "defaults": { "security": "full", "ask": "off" },
+                       "agents": { "main": { "allowlist": [{ "pattern": "*" }] } } });
+    payload(
+        "exec.approvals.set",
+        &json!({ "file": open, "baseHash": found["hash"] }),
+    );
+    lab.report(seen, "the approvals put right", |report| {
+        matches!(
+            report,
+            Report::Drift {
+                part: Part::ExecApprovals,
+                reverted: true,
+                ..
+            }
+        )
+    });
+    let file = payload("exec.approvals.get", &json!({}))["file"].clone();
+    assert_eq!(file["defaults"]["security"], "deny", "{file}");
+
+    // Jobs: what is too much is switched off.
+    let mut policy = policy(ToolProfile::Coding, &[], &["exec"]);
+    let mut wanted = bundle(3, &policy);
+    wanted.watch.jobs = Some(JobRules {
+        accepted: None,
+        min_interval_seconds: Some(900),
+        max_jobs: Some(1),
+    });
+    lab.governance.want(wanted);
+    lab.signal(Signal::HUP);
+    lab.applied(seen, 3);
+    for job in [job("often", 5), job("first", 60), job("second", 60)] {
+        payload("cron.add", &job);
+    }
+    lab.until("two are switched off", || {
+        let mut jobs = jobs();
+        jobs.sort_unstable();
+        jobs == ["first", "often off", "second off"]
+    });
+
+    // Jobs that nobody approved go, approved ones are made; so are files.
+    policy.tools.exec.mode = None;
+    let mut wanted = bundle(4, &policy);
+    let order = |id: &str, kind, target: &str, content: Value| Order {
+        id: id.to_owned(),
+        kind,
+        target: target.to_owned(),
+        content,
+    };
+    let approved = json!({ "schedule": { "kind": "cron", "expr": "0 9 * * 1" },
+                           "payload": { "kind": "agentTurn", "message": "m" } });
+    wanted.watch.jobs = Some(JobRules {
+        accepted: Some(Things::new()),
+        ..JobRules::default()
+    });
+    wanted.watch.orders = vec![
+        order("p1", Kind::Cron, "weekly", approved),
+        order(
+            "p2",
+            Kind::Skill,
+            "notes",
+            json!("---\nname: notes\ndescription: n\n---\n# Notes\n"),
+        ),
+    ];
+    lab.governance.want(wanted);
+    lab.signal(Signal::HUP);
+    for id in ["p1", "p2"] {
+        let (_, done) = lab.report(
+            seen,
+            id,
+            |report| matches!(report, Report::OrderDone { id: done, .. } if done == id),
+        );
+        assert!(
+            matches!(done, Report::OrderDone { error: None, .. }),
+            "{done:?}"
+        );
+    }
+    lab.until("only the approved one is left", || jobs() == ["weekly"]);
+    let from = lab.governance.reports().len();
+    lab.applied(from, 4);
+    lab.applied(lab.governance.reports().len(), 4);
+    assert_eq!(jobs(), ["weekly"], "it stays");
 }

@@ -2,12 +2,16 @@
 //! it should be. Read-only mode covers the file alone; exec approvals, scheduled
 //! jobs, paired devices, skills and plugins lie in OpenClaw's database and folders.
 
-use std::collections::BTreeMap;
+pub mod jobs;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::access::Role;
 use crate::policy::canonical_hash;
+use crate::wire::openclaw::scopes;
 
 /// A part of OpenClaw's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -140,9 +144,70 @@ pub fn things(answer: &Value, list: &str, id: &str, fields: &[&str]) -> Option<T
     items.iter().map(thing).collect()
 }
 
+/// Paired devices that hold more than a browser is given by itself, in an answer to
+/// `device.pair.list`: by id, and why. An administrator's rights come with each connection
+/// from the gateway Worker and never lie in a device.
+#[must_use]
+pub fn too_mighty(answer: &Value) -> Vec<(String, String)> {
+    let given = scopes(Role::Operator);
+    let devices = answer.get("paired").and_then(Value::as_array);
+    let judge = |device: &Value| {
+        let id = device.get("deviceId")?.as_str()?.to_owned();
+        let tokens = device.get("tokens").and_then(Value::as_array);
+        let grants = tokens.into_iter().flatten().chain([device]);
+        let texts = |keys: [&str; 3]| {
+            let lists = grants
+                .clone()
+                .flat_map(move |grant| keys.map(|key| grant.get(key)));
+            let texts = lists.flatten().flat_map(|value| match value {
+                Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+                other => other.as_str().into_iter().collect::<Vec<_>>(),
+            });
+            texts.map(str::to_owned).collect::<BTreeSet<String>>()
+        };
+        let mut odd = texts(["scopes", "scope", "approvedScopes"]);
+        odd.retain(|scope| !given.contains(&scope.as_str()));
+        let mut roles = texts(["role", "roles", "approvedRoles"]);
+        roles.retain(|role| role != "operator");
+        odd.extend(roles.into_iter().map(|role| format!("the role {role}")));
+        let odd: Vec<String> = odd.into_iter().collect();
+        (!odd.is_empty()).then(|| (id, format!("it held {}", odd.join(", "))))
+    };
+    devices.into_iter().flatten().filter_map(judge).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_device_with_an_administrator_s_rights_is_one_too_many() {
+        let device = |id: &str, change: fn(&mut Value)| {
+            let mut device = json!({"deviceId": id, "role": "operator", "roles": ["operator"],
+                "scopes": ["operator.read", "operator.write"],
+                "tokens": [{"role": "operator", "scopes": ["operator.read"]}]});
+            change(&mut device);
+            device
+        };
+        let answer = json!({"pending": [{"deviceId": "p"}], "paired": [
+            device("browser", |_| ()),
+            device("bare", |d| *d = json!({"deviceId": "bare"})),
+            device("admin", |d| d["scopes"] = json!(["operator.read", "operator.admin"])),
+            device("token", |d| d["tokens"][0]["scopes"] = json!(["operator.pairing"])),
+            device("node", |d| d["roles"] = json!(["operator", "node"])),
+        ]});
+        let found: Vec<(String, String)> = too_mighty(&answer);
+        let expected = [
+            ("admin", "it held operator.admin"),
+            ("token", "it held operator.pairing"),
+            ("node", "it held the role node"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(id, why)| (id.to_owned(), why.to_owned()))
+        );
+        assert_eq!(too_mighty(&Value::Null), []);
+    }
 
     fn held(part: Part, things: &[(&str, &str)]) -> Held {
         let things = things

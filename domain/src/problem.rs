@@ -69,6 +69,8 @@ problems! {
     method_not_allowed = 405, "method-not-allowed", "This method does not apply here";
     /// The state of things does not allow it now.
     conflict = 409, "conflict", "This cannot be done in the current state";
+    /// OpenClaw runs in a version that no policy can be compiled for.
+    unknown_openclaw = 409, "unknown-openclaw", "This version of OpenClaw is not known here";
     /// It existed and is used up or expired.
     gone = 410, "gone", "This is no longer valid";
     /// The version named in If-Match is no longer in force.

@@ -1,6 +1,8 @@
 //! Self-modification: changes that an agent or a person proposes, and who decides them.
 //! A proposal is written down, decided once, and never by its author.
 
+pub mod content;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,7 +42,8 @@ pub struct Draft {
     /// What kind of thing.
     pub kind: Kind,
     /// Which: for `config_key` a JSON pointer into the policy document, such as
-    /// `/tools/allow`; a path or name for the others.
+    /// `/tools/allow`; the name of a `skill` or of a `cron` job; the path of a
+    /// `workspace_file`, relative to the workspace.
     pub target: String,
     /// What it is to be; `null` takes it away.
     pub content: Value,
@@ -126,6 +129,8 @@ pub enum Verdict {
     Review,
     /// It is applied at once, as this document.
     Apply(Box<Policy>),
+    /// It is carried out in the container at once.
+    CarryOut,
 }
 
 /// Checks the form of a draft.
@@ -176,11 +181,11 @@ pub fn judge(policy: &Policy, draft: &Draft, now: DateTime<Utc>) -> Verdict {
         ));
     }
     if draft.kind != Kind::ConfigKey {
-        return Verdict::Refuse(
-            "This gateway cannot apply such a change yet, so it takes no proposal for one; ask \
-             an operator to make it."
-                .to_owned(),
-        );
+        return match content::fault(policy, draft) {
+            Some(fault) => Verdict::Refuse(fault),
+            None if rule == ChangeRule::Auto => Verdict::CarryOut,
+            None => Verdict::Review,
+        };
     }
     match changed(policy, draft, now) {
         Err(faults) => Verdict::Refuse(faults.detail),
@@ -400,12 +405,16 @@ mod tests {
                 "{bad:?}"
             );
         }
-        let skill = Draft {
-            kind: Kind::Skill,
-            ..draft("skills/x", json!("text"))
+        let of_kind = |kind, target: &str| Draft {
+            kind,
+            ..draft(target, json!("text"))
         };
+        let skill = of_kind(Kind::Skill, "x");
+        assert_eq!(judge(&rules, &skill, now()), Verdict::CarryOut);
+        assert_eq!(judge(&policy(&json!({})), &skill, now()), Verdict::Review);
+        let plugin = of_kind(Kind::Plugin, "x");
         assert!(
-            matches!(judge(&rules, &skill, now()), Verdict::Refuse(_)),
+            matches!(judge(&rules, &plugin, now()), Verdict::Refuse(_)),
             "not pretended"
         );
     }

@@ -71,6 +71,18 @@ impl AccessApplication {
     /// What is wrong with it; [`TokenError::KeysUnavailable`] when the issuer's
     /// keys cannot be had, so that nothing is accepted meanwhile.
     pub async fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+        let verified = self.verify_with_groups(token).await?;
+        Ok(verified.0)
+    }
+
+    /// The same, with the groups that the identity provider says a person is in.
+    ///
+    /// # Errors
+    /// Those of [`AccessApplication::verify`].
+    pub async fn verify_with_groups(
+        &self,
+        token: &str,
+    ) -> Result<(Identity, Vec<String>), TokenError> {
         let unverified = Unverified::parse(token)?;
         let now = now_seconds();
         let key = self.key_for(&unverified, now).await?;
@@ -86,7 +98,8 @@ impl AccessApplication {
             audience: &self.audience,
             now,
         };
-        unverified.judge(&expect)
+        let identity = unverified.judge(&expect)?;
+        Ok((identity, unverified.groups()))
     }
 
     async fn key_for(&self, token: &Unverified<'_>, now: i64) -> Result<Jwk, TokenError> {

@@ -145,6 +145,9 @@ pub enum Caller {
     Person {
         /// E-mail address in lower case.
         email: String,
+        /// Groups that the identity provider says they are in.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        groups: Vec<String>,
     },
     /// A service token that Access vouches for.
     Service {
@@ -430,10 +433,12 @@ impl Reply {
     }
 }
 
-impl From<Identity> for Caller {
-    fn from(identity: Identity) -> Self {
+impl Caller {
+    /// Somebody whom Access vouches for, with the groups that they are in.
+    #[must_use]
+    pub fn verified(identity: Identity, groups: Vec<String>) -> Self {
         match identity {
-            Identity::Person(email) => Self::Person { email },
+            Identity::Person(email) => Self::Person { email, groups },
             Identity::Service(name) => Self::Service { name },
         }
     }

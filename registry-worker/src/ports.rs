@@ -11,7 +11,7 @@ use domain::access::{Identity, TokenError};
 use domain::fleet::{Sighting, Vital, Watch};
 use domain::id::{GatewayId, GatewayName};
 use domain::wire::gateway::AuditEntry;
-use domain::wire::registry::{FleetUsage, Heartbeat, HourUsage};
+use domain::wire::registry::{AuditAlarm, FleetUsage, Heartbeat, HourUsage};
 use serde::{Deserialize, Serialize};
 
 use crate::enrolment::{Enrolment, TokenRecord};
@@ -51,6 +51,8 @@ pub(crate) struct LastWritten {
     pub(crate) seen_at: DateTime<Utc>,
     /// What it said.
     pub(crate) heartbeat: Heartbeat,
+    /// The first time that its audit moved back.
+    pub(crate) audit_alarm: Option<AuditAlarm>,
 }
 
 /// Something to remember about who did what.

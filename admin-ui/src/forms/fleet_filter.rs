@@ -117,6 +117,7 @@ mod tests {
             enrolled_at: chrono::DateTime::UNIX_EPOCH,
             last_seen_at: None,
             heartbeat: None,
+            audit_alarm: None,
         }
     }
 

@@ -284,7 +284,8 @@ impl Supervisor {
                 *answered_at = now;
                 self.report_state(&state);
                 self.hold_exec_approvals();
-                self.look_at_state();
+                self.carry_out_orders();
+                self.hold_state();
                 self.look_at_probation();
             }
             None if self.probation.is_some() => self.look_at_probation(),

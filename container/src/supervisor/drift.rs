@@ -5,15 +5,17 @@ use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use domain::drift::{Held, Part, Things, same_approvals, things};
-use domain::wire::init::Report;
+use domain::drift::{Held, Part, Things, jobs, same_approvals, things, too_mighty};
+use domain::wire::init::{ConfigBundle, Report};
 use serde_json::{Value, json};
 
 use super::Supervisor;
-use crate::log;
+use crate::{log, workspace};
 
 /// Most skills that are reported.
 const MAX_SKILLS: usize = 500;
+/// Folders that OpenClaw loads plugins from by itself, the configuration aside.
+const PLUGINS: [&str; 2] = ["extensions", "workspace/.openclaw/extensions"];
 
 /// What is remembered of OpenClaw's state, for one run of it.
 #[derive(Debug, Default)]
@@ -79,9 +81,20 @@ impl Supervisor {
         self.watched.approvals_held = false;
     }
 
-    /// Reports what OpenClaw keeps, when it is not what was last reported.
-    pub(super) fn look_at_state(&mut self) {
-        let held = self.held();
+    /// Undoes what the policy does not let OpenClaw keep, and reports the rest when it is
+    /// not what was last reported.
+    pub(super) fn hold_state(&mut self) {
+        let mut jobs = self.jobs();
+        let mut undone = self.hold_jobs(jobs.as_deref().unwrap_or_default());
+        if !undone.is_empty() {
+            jobs = self.jobs();
+        }
+        undone.extend(self.hold_devices());
+        undone.extend(self.hold_plugins());
+        for report in undone {
+            self.report(report);
+        }
+        let held = self.held(jobs.as_deref());
         if self.watched.reported.as_ref() != Some(&held) {
             self.keep_after_pairing(self.watched.reported.as_ref(), &held);
             self.watched.reported = Some(held.clone());
@@ -89,42 +102,60 @@ impl Supervisor {
         }
     }
 
-    fn held(&self) -> Held {
-        let list = |method: &str, parameters: Value, list: &str, id: &str, fields: &[&str]| {
-            things(&self.openclaw.call(method, &parameters)?, list, id, fields)
+    /// Takes away devices that hold more than a browser is given by itself.
+    fn hold_devices(&self) -> Vec<Report> {
+        let Some(answer) = self.openclaw.call("device.pair.list", &json!({})) else {
+            return Vec::new();
         };
-        let jobs = ["enabled", "schedule", "payload", "agentId", "delivery"];
+        let undo = |(id, why): (String, String)| {
+            let gone = self
+                .openclaw
+                .call("device.pair.remove", &json!({ "deviceId": id }))
+                .is_some();
+            log::line(&format!("paired device {id}: {why}"));
+            Report::Drift {
+                part: Part::Devices,
+                detail: format!("{id}: {why}"),
+                reverted: gone,
+            }
+        };
+        too_mighty(&answer).into_iter().map(undo).collect()
+    }
+
+    /// Takes away plugins that somebody put where OpenClaw finds them at its next start:
+    /// `plugins.allow` compares names, and a name can be borrowed.
+    fn hold_plugins(&self) -> Vec<Report> {
+        let closed = |bundle: &ConfigBundle| bundle.watch.no_plugins;
+        if !self.installed.as_ref().is_some_and(closed) {
+            return Vec::new();
+        }
+        let (state, into) = (
+            self.settings.state_dir(),
+            self.store.directory().join("undone"),
+        );
+        let undo = |folder: &&str| {
+            let (detail, reverted) = match workspace::take(&state, folder, &into) {
+                Ok(None) => return None,
+                Ok(Some(place)) => (format!("{folder} was moved to {}", place.display()), true),
+                Err(error) => (format!("{folder} cannot be taken away: {error}"), false),
+            };
+            log::line(&format!("plugins: {detail}"));
+            Some(Report::Drift {
+                part: Part::Plugins,
+                detail,
+                reverted,
+            })
+        };
+        PLUGINS.iter().filter_map(undo).collect()
+    }
+
+    fn held(&self, jobs: Option<&[Value]>) -> Held {
+        let devices = self.openclaw.call("device.pair.list", &json!({}));
+        let devices = devices
+            .and_then(|answer| things(&answer, "paired", "deviceId", &["role", "roles", "scopes"]));
         let parts = [
-            (
-                Part::Cron,
-                list(
-                    "cron.list",
-                    json!({ "includeDisabled": true }),
-                    "jobs",
-                    "name",
-                    &jobs,
-                ),
-            ),
-            (
-                Part::Devices,
-                list(
-                    "device.pair.list",
-                    json!({}),
-                    "paired",
-                    "deviceId",
-                    &["role", "roles", "scopes"],
-                ),
-            ),
-            (
-                Part::Plugins,
-                list(
-                    "plugins.list",
-                    json!({}),
-                    "plugins",
-                    "id",
-                    &["installed", "enabled", "version"],
-                ),
-            ),
+            (Part::Cron, jobs.and_then(jobs::things)),
+            (Part::Devices, devices),
             (Part::Skills, Some(skills(&self.settings.state_dir()))),
         ];
         Held(

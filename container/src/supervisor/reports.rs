@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use domain::wire::init::Report;
+use domain::wire::init::{Order, Report, ReportAck};
 
 use super::Supervisor;
 use crate::log;
@@ -56,7 +56,7 @@ impl Supervisor {
                 Ok(ack) => {
                     self.outbox.waiting.pop_front();
                     self.outbox.again_at = None;
-                    self.compare(&ack.desired_hash);
+                    self.compare(&ack);
                 }
                 Err(error) => {
                     if self.outbox.again_at.is_none() {
@@ -70,14 +70,21 @@ impl Supervisor {
     }
 
     /// A signal may get lost: what is wanted is compared with what is there.
-    fn compare(&mut self, desired_hash: &str) {
+    fn compare(&mut self, ack: &ReportAck) {
+        let desired_hash = ack.desired_hash.as_str();
         let installed = self
             .installed
             .as_ref()
             .map(|bundle| bundle.config_hash.as_str());
         let known = installed == Some(desired_hash)
             || self.rejected.iter().any(|hash| hash == desired_hash);
-        if !known && self.fetch_at.is_none() {
+        let orders = self.installed.as_ref().map_or(0, |bundle| {
+            let open = |order: &&Order| !self.carried_out.contains(&order.id);
+            bundle.watch.orders.iter().filter(open).count()
+        });
+        // An order that is done already may still be counted while its report waits.
+        let ordered = ack.orders > orders + self.carried_out.len();
+        if (!known || ordered) && self.fetch_at.is_none() {
             self.fetch_at = Some(Instant::now());
         }
     }

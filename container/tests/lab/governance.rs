@@ -124,7 +124,8 @@ impl Governance {
         (
             200,
             json!(ReportAck {
-                desired_hash: wanted.config_hash
+                desired_hash: wanted.config_hash,
+                orders: 0,
             }),
         )
     }

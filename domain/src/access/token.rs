@@ -7,11 +7,16 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Longest token that is looked at, in bytes: Access tokens with many groups stay below.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Seconds by which clocks may differ.
 pub const LEEWAY_SECONDS: i64 = 30;
+/// Most groups of a token that are read.
+const MAX_GROUPS: usize = 500;
+/// Longest name of a group that a policy could name, in characters.
+const MAX_GROUP: usize = 128;
 
 /// Why a token is not taken. The text is for logs and tests; callers get 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +110,11 @@ struct Claims {
     sub: Option<String>,
     email: Option<String>,
     common_name: Option<String>,
+    #[serde(default)]
+    groups: Value,
+    /// Claims of the identity provider that an Access application is told to pass on.
+    #[serde(default)]
+    custom: Value,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -206,6 +216,36 @@ impl<'a> Unverified<'a> {
             return Err(TokenError::NotYetValid);
         }
         self.identity()
+    }
+
+    /// Groups that the identity provider says a person is in: the claim `groups`, also
+    /// among Access's custom claims; each a text, or an object with an `id` and a `name`,
+    /// either of which a policy may use. A claim of another shape names no group. To be
+    /// believed only once [`Unverified::judge`] took the token.
+    #[must_use]
+    pub fn groups(&self) -> Vec<String> {
+        if !matches!(self.identity(), Ok(Identity::Person(_))) {
+            return Vec::new();
+        }
+        let lists = [Some(&self.claims.groups), self.claims.custom.get("groups")];
+        let entries = lists
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_array)
+            .flatten();
+        let names = entries.flat_map(|entry| match entry {
+            Value::Object(entry) => vec![entry.get("id"), entry.get("name")],
+            other => vec![Some(other)],
+        });
+        let mut groups: Vec<String> = names
+            .filter_map(|name| name?.as_str())
+            .filter(|name| (1..=MAX_GROUP).contains(&name.chars().count()))
+            .map(str::to_owned)
+            .take(MAX_GROUPS)
+            .collect();
+        groups.sort_unstable();
+        groups.dedup();
+        groups
     }
 
     /// Access tokens carry `email` for a person and `common_name` for a service

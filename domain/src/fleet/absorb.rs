@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{WRITE_EVERY, WRITE_GAP};
+use crate::audit::{Head, continues};
 use crate::policy::hex;
-use crate::wire::registry::Heartbeat;
+use crate::wire::registry::{AuditAlarm, Heartbeat};
 
 /// Runs of one gateway that are remembered, to tell a late heartbeat from a new run.
 const MAX_BOOTS: usize = 8;
@@ -33,6 +34,12 @@ pub struct Vital {
     pub returned_at: Option<DateTime<Utc>>,
     /// What the database holds.
     pub written: Option<Written>,
+    /// The newest entry of its audit that it ever reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_head: Option<Head>,
+    /// The first time that its audit moved back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_alarm: Option<AuditAlarm>,
 }
 
 /// One run of a gateway.
@@ -77,6 +84,8 @@ pub fn absorb(prev: Option<&Vital>, heartbeat: Heartbeat, now: DateTime<Utc>) ->
             sequence: heartbeat.sequence,
         }];
         return Absorbed::Write(Vital {
+            audit_head: heartbeat.audit_head.clone(),
+            audit_alarm: None,
             heartbeat,
             seen_at: now,
             transition_at: now,
@@ -115,7 +124,12 @@ pub fn absorb(prev: Option<&Vital>, heartbeat: Heartbeat, now: DateTime<Utc>) ->
     });
     boots.drain(..boots.len().saturating_sub(MAX_BOOTS));
 
+    // An earlier run's heartbeat may have been under way for long, and says what was then.
+    let said = heartbeat.audit_head.as_ref().filter(|_| !returned);
+    let (audit_head, audit_alarm) = watch_audit(prev, said, now);
     let mut vital = Vital {
+        audit_head,
+        audit_alarm,
         heartbeat,
         seen_at: now,
         transition_at: prev.transition_at,
@@ -131,6 +145,27 @@ pub fn absorb(prev: Option<&Vital>, heartbeat: Heartbeat, now: DateTime<Utc>) ->
         Absorbed::Write(vital)
     } else {
         Absorbed::Hold(vital)
+    }
+}
+
+/// The newest entry of the audit, and the alarm when what is said does not continue it.
+fn watch_audit(
+    prev: &Vital,
+    said: Option<&Head>,
+    now: DateTime<Utc>,
+) -> (Option<Head>, Option<AuditAlarm>) {
+    let (known, alarm) = (prev.audit_head.as_ref(), prev.audit_alarm.clone());
+    match (known, said) {
+        (Some(known), Some(said)) if !continues(known, said) => {
+            let first = || AuditAlarm {
+                at: now,
+                known: known.clone(),
+                said: said.clone(),
+            };
+            (Some(known.clone()), alarm.or_else(|| Some(first())))
+        }
+        (_, Some(said)) => (Some(said.clone()), alarm),
+        (known, None) => (known.cloned(), alarm),
     }
 }
 
@@ -186,7 +221,7 @@ impl Vital {
             pointers,
             ..
         } = &self.heartbeat;
-        let parts = serde_json::json!([
+        let mut parts = serde_json::json!([
             tedix_version,
             openclaw_version,
             sandbox.phase,
@@ -200,6 +235,9 @@ impl Vital {
             pointers,
             self.is_contested(now),
         ]);
+        if let (Some(alarm), Some(parts)) = (&self.audit_alarm, parts.as_array_mut()) {
+            parts.push(serde_json::json!(alarm));
+        }
         hex(&Sha256::digest(parts.to_string().as_bytes()))
     }
 }

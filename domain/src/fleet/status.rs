@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Watch, offline_after};
 use crate::wire::gateway::{ApplyState, SandboxPhase};
-use crate::wire::registry::{FleetStatus, Heartbeat};
+use crate::wire::registry::{AuditAlarm, FleetStatus, Heartbeat};
 
 /// What is known of a gateway when somebody asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Sighting {
     pub slack: TimeDelta,
     /// Whether two instances report as this gateway.
     pub contested: bool,
+    /// The first time that its audit moved back.
+    pub audit_alarm: Option<AuditAlarm>,
 }
 
 /// How a gateway is doing at `now`, and why it is not online.
@@ -48,6 +50,14 @@ pub fn status(
     if sighting.contested {
         let reason = "two instances report as this gateway: stop one of them or enrol it anew";
         return (FleetStatus::Degraded, Some(reason.to_owned()));
+    }
+    if let Some(alarm) = &sighting.audit_alarm {
+        let reason = format!(
+            "its audit does not continue entry {}: compare it with an export, then enrol the \
+             gateway anew",
+            alarm.known.seq
+        );
+        return (FleetStatus::Degraded, Some(reason));
     }
     by_heartbeat(&sighting.heartbeat)
 }

@@ -20,7 +20,7 @@ pub use channels::{Enforced, enforced};
 pub use commands::may_run_commands;
 pub use host_floor::exec_approvals;
 pub use models::{ModelSpec, OpenaiApi};
-pub use version::VersionSkew;
+pub use version::{VersionSkew, check as check_version};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};

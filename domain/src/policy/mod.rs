@@ -30,7 +30,8 @@ mod validate;
 mod value;
 
 pub use compile::{
-    CompileContext, ModelSpec, OpenaiApi, VersionSkew, compile, compile_at, exec_approvals,
+    CompileContext, ModelSpec, OpenaiApi, VersionSkew, check_version, compile, compile_at,
+    exec_approvals,
 };
 pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::gateway::StartStep;
+use crate::drift::jobs::JobRules;
 use crate::drift::{Held, Part};
+use crate::proposal::Kind;
 
 /// Host that answers tedix-init.
 pub const GOVERNANCE_HOST: &str = "governance.internal";
@@ -56,6 +58,28 @@ pub struct Watch {
     /// out; none leaves OpenClaw's exec approvals alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec_approvals: Option<Value>,
+    /// What scheduled jobs there may be; none leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<JobRules>,
+    /// Whether plugins that lie in OpenClaw's folders are taken away.
+    #[serde(default)]
+    pub no_plugins: bool,
+    /// Approved changes that are still to be made in the container.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Order>,
+}
+
+/// An approved change of something that only the container holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// The proposal that it comes from.
+    pub id: String,
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Which.
+    pub target: String,
+    /// What it is to be; `null` takes it away.
+    pub content: Value,
 }
 
 /// Something tedix-init has to say.
@@ -100,6 +124,28 @@ pub enum Report {
         /// Whether it is as it should be again.
         reverted: bool,
     },
+    /// A change that nobody approved was undone.
+    Undone {
+        /// What kind of thing.
+        change: Kind,
+        /// Which.
+        target: String,
+        /// What it was, as a proposal would say it.
+        content: Value,
+        /// Why, in a person's words.
+        why: String,
+    },
+    /// An [`Order`] was carried out, or cannot be.
+    OrderDone {
+        /// Its id.
+        id: String,
+        /// Why it cannot be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// The job that it made, as [`crate::drift::jobs::thing`] names it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        job: Option<(String, String)>,
+    },
     /// What OpenClaw keeps outside its configuration: sent when it is first seen and
     /// when it changes.
     Held {
@@ -131,4 +177,7 @@ pub struct ConfigIssue {
 pub struct ReportAck {
     /// Hash of the newest configuration: fetch again when it differs from yours.
     pub desired_hash: String,
+    /// How many [`Order`]s wait: fetch again when you know of fewer.
+    #[serde(default)]
+    pub orders: usize,
 }

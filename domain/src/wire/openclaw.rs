@@ -20,6 +20,16 @@ pub const CLIENT_HEADER: &str = "x-forwarded-for";
 pub const UNKNOWN_CLIENT: &str = "192.0.2.1";
 /// Who tedix-init is to OpenClaw; no e-mail address, so no person can be it.
 pub const INIT_IDENTITY: &str = "tedix-init";
+/// Who a service token is to OpenClaw and in the audit: no e-mail address either.
+#[must_use]
+pub fn service(name: &str) -> String {
+    format!("{SERVICE_PREFIX}{name}")
+}
+
+/// What the name of a service token follows.
+pub const SERVICE_PREFIX: &str = "service:";
+/// What the name of a group follows; nobody is called that.
+pub const GROUP_PREFIX: &str = "group:";
 /// OpenClaw's full authority.
 pub const ADMIN_SCOPE: &str = "operator.admin";
 /// OpenClaw's request/response RPC, for tedix-init alone: the front door refuses it.

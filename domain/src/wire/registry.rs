@@ -176,6 +176,18 @@ pub enum FleetStatus {
     Unknown,
 }
 
+/// A gateway's audit moved back, or is another one than before: somebody has rewritten its
+/// records, or put an older copy of them in their place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditAlarm {
+    /// When the registry noticed.
+    pub at: DateTime<Utc>,
+    /// The newest entry that the gateway had reported.
+    pub known: crate::audit::Head,
+    /// The one that it reported then.
+    pub said: crate::audit::Head,
+}
+
 /// One line of `GET gateways`, and `GET gateways/ID`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GatewaySummary {
@@ -198,6 +210,9 @@ pub struct GatewaySummary {
     /// What it last said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat: Option<Heartbeat>,
+    /// The first time that its audit moved back; stays until it is enrolled anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_alarm: Option<AuditAlarm>,
 }
 
 /// Answer of `POST gateways/ID/token`.

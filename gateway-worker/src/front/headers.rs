@@ -70,6 +70,24 @@ pub fn added(
     headers
 }
 
+/// JSON with everything but ASCII escaped: headers carry nothing else unchanged, and the
+/// names of groups may be in any language.
+#[must_use]
+pub fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            text.push(letter);
+        } else {
+            for unit in letter.encode_utf16(&mut units) {
+                text.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    text
+}
+
 /// Where a redirect of OpenClaw's really leads. It is spoken to in plain HTTP,
 /// so an absolute redirect to itself names that scheme; none when it may stay.
 #[must_use]
@@ -144,6 +162,7 @@ mod tests {
         let user = Principal {
             subject: "eve@example.com".to_owned(),
             role: Role::User,
+            groups: Vec::new(),
         };
         let headers = added(&user, Some("203.0.113.9"), false, "https://own.example");
         assert_eq!(
@@ -158,6 +177,16 @@ mod tests {
                 ("origin", "https://own.example".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn names_in_any_language_pass_through_a_header() {
+        let names = ["Müller & Söhne", "日本", "🦀\u{7f}", "a\"b\\c\n"];
+        let json = serde_json::to_string(&names).expect("json");
+        let header = ascii(&json);
+        assert!(header.is_ascii() && !header.contains('\n'), "{header}");
+        let back: Vec<String> = serde_json::from_str(&header).expect("json");
+        assert_eq!(back, names);
     }
 
     #[test]

@@ -37,8 +37,11 @@ pub async fn caller(
             ));
         }
     }
-    match application(settings).verify(credential.token()).await {
-        Ok(identity) => Ok((identity.into(), credential)),
+    match application(settings)
+        .verify_with_groups(credential.token())
+        .await
+    {
+        Ok((identity, groups)) => Ok((Caller::verified(identity, groups), credential)),
         Err(TokenError::KeysUnavailable) => Err(Problem::unavailable(
             "Your sign-in cannot be checked just now: its issuer does not answer.",
         )

@@ -7,7 +7,7 @@ use web_sys::{Request, Response};
 use worker::{Error, Url, console_error};
 
 use super::guard::{self, Claim};
-use super::identity;
+use super::{headers, identity};
 use crate::adapters::raw;
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::command::{CALLER_HEADER, OPENCLAW_ORIGIN};
@@ -66,6 +66,7 @@ async fn pass(
     let target = format!("{OPENCLAW_ORIGIN}{}{query}", url.path());
     let onward = raw::with_url(request, &target).map_err(failed)?;
     let caller = serde_json::to_string(&caller).map_err(|error| failed(error.into()))?;
+    let caller = headers::ascii(&caller);
     // Whatever the client sent under this name is replaced.
     onward
         .headers()

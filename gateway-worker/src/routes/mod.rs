@@ -224,7 +224,7 @@ pub fn run<D: Db>(
             };
             policy_put::run(core, &who, edit, now)
         }
-        Operation::ValidatePolicy { document } => policy_validate::run(&who, document, now),
+        Operation::ValidatePolicy { document } => policy_validate::run(core, &who, document, now),
         Operation::ExplainPolicy { explain } => policy_explain::run(core, &who, explain, now),
         Operation::PolicyCoverage => policy_coverage::run(core, &who),
         Operation::Proposals { before } => proposals::page(core, &who, before, now),

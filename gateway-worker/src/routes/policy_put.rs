@@ -93,7 +93,7 @@ pub(super) fn save<D: Db>(
         return Err(Problem::stale_version(detail).with_current_version(current));
     }
     let document = policy::parse_value(edit.document).map_err(below_document)?;
-    if document.role_of(&subject(who)?) != Some(Role::Admin) {
+    if who.role_in(&document) != Some(Role::Admin) {
         // Who locks themselves out has no way back in; another admin can still do it.
         let detail = "must keep you as an admin; another admin can remove you";
         return Err(Problem::fields(vec![FieldError::new(
@@ -115,12 +115,6 @@ pub(super) fn save<D: Db>(
     }
     let saved = core.save_policy(document, &who.subject, edit.note, now)?;
     Ok(Reply::ok(saved)?.tagged(saved.version))
-}
-
-fn subject(who: &Principal) -> Result<policy::EmailAddress, Problem> {
-    who.subject
-        .parse()
-        .map_err(|_| Problem::forbidden("Only a person may change the policy."))
 }
 
 /// Faults of the document, with pointers into the request that carries it.

@@ -49,7 +49,7 @@ pub(super) fn run<D: Db>(
     core.note(&who.subject, name, "", now)?;
     if matches!(action, SandboxAction::Start | SandboxAction::Restart) {
         // Somebody has looked: a configuration that failed too often is tried again.
-        core.forgive()?;
+        core.forgive(now)?;
     }
     core.happen(input, &who.subject, now)?;
     Reply::with_status(202, &core.state().status())

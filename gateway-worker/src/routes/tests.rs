@@ -1,5 +1,7 @@
 //! The governance API from request to reply, over a real SQLite.
 
+mod odd_documents;
+
 use domain::problem::Problem;
 use serde_json::{Value, json};
 
@@ -13,6 +15,20 @@ const PREFIX: &str = "/_gateway/v1";
 fn person(email: &str) -> Caller {
     Caller::Person {
         email: email.to_owned(),
+        groups: Vec::new(),
+    }
+}
+
+fn member(email: &str, groups: &[&str]) -> Caller {
+    Caller::Person {
+        email: email.to_owned(),
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    }
+}
+
+fn service(name: &str) -> Caller {
+    Caller::Service {
+        name: name.to_owned(),
     }
 }
 
@@ -164,6 +180,123 @@ fn only_admins_join_a_registry() {
             "{name}"
         );
     }
+}
+
+/// The same policy with a group and service tokens in it.
+fn with_members() -> Core<MemoryDb> {
+    let mut core = with_people();
+    let mut document = serde_json::to_value(&core.newest().document).expect("json");
+    document["access"]["groups"] = json!([
+        {"group": "platform", "role": "admin"}, {"group": "staff", "role": "user"},
+        {"group": "Ops Müller", "role": "operator"},
+    ]);
+    document["access"]["services"] = json!([
+        {"name": "4f1d.access", "role": "viewer"}, {"name": "77aa.access", "role": "admin"},
+    ]);
+    let put = request(Some("\"v2\""), &json!({"document": document}));
+    call(&mut core, "ada@example.com", "PUT", "/policy", &put).expect("saved");
+    core
+}
+
+#[test]
+fn members_of_groups_and_services_may_do_what_their_role_may() {
+    let core = with_members();
+    let role = |caller: &Caller| match core.principal(caller, t0()) {
+        Ok(who) => who.role.to_string(),
+        Err(problem) => problem.status.to_string(),
+    };
+    for (caller, expected) in [
+        (member("zoe@example.com", &["platform"]), "admin"),
+        (
+            member("zoe@example.com", &["staff", "Ops Müller"]),
+            "operator",
+        ),
+        (member("zoe@example.com", &["staff"]), "user"),
+        // The higher of what their address and their groups give.
+        (member("oli@example.com", &["staff"]), "operator"),
+        (member("vic@example.com", &["platform"]), "admin"),
+        (
+            member("zoe@example.com", &["Platform", "platform ", "*", ""]),
+            "403",
+        ),
+        (member("zoe@example.com", &[]), "403"),
+        // Nobody is a member or a script by what they are called.
+        (member("platform", &[]), "403"),
+        (member("group:platform@example.com", &["platform"]), "403"),
+        (
+            member("service:4f1d.access@example.com", &["platform"]),
+            "403",
+        ),
+        (service("4f1d.access"), "viewer"),
+        (service("4F1D.access"), "403"),
+        (service("ada@example.com"), "403"),
+        (service("platform"), "403"),
+    ] {
+        assert_eq!(role(&caller), expected, "{caller:?}");
+    }
+}
+
+#[test]
+fn members_and_services_edit_the_policy_but_do_not_lock_themselves_out_or_decide() {
+    let mut core = with_members();
+    let save = |core: &mut Core<MemoryDb>, caller: &Caller, drop: &str| {
+        let newest = core.newest();
+        let mut document = serde_json::to_value(&newest.document).expect("json");
+        if let Some(access) = document["access"].as_object_mut() {
+            access.remove(drop);
+        }
+        document["budgets"]["tokens_per_day"] = json!(newest.version);
+        let put = request(
+            Some(&format!("\"v{}\"", newest.version)),
+            &json!({"document": document}),
+        );
+        let operation = (find("PUT", &format!("{PREFIX}/policy"))
+            .expect("route")
+            .read)(&put);
+        run(core, caller, operation.expect("reads"), t0()).map_err(|problem| problem.status)
+    };
+    let zoe = member("zoe@example.com", &["platform"]);
+    let script = service("77aa.access");
+    assert_eq!(
+        save(&mut core, &zoe, "groups").err(),
+        Some(422),
+        "her own way in"
+    );
+    assert_eq!(
+        save(&mut core, &script, "services").err(),
+        Some(422),
+        "its own way in"
+    );
+    assert_eq!(
+        save(&mut core, &service("4f1d.access"), "").err(),
+        Some(403)
+    );
+    save(&mut core, &zoe, "").expect("saved");
+    save(&mut core, &script, "groups").expect("saved");
+    assert_eq!(core.newest().author, "service:77aa.access");
+    assert_eq!(
+        core.principal(&zoe, t0()).map_err(|p| p.status).err(),
+        Some(403),
+        "at once"
+    );
+
+    let draft = json!({"kind": "config_key", "target": "/budgets/tokens_per_day", "content": 5,
+        "reason": "why"});
+    call(
+        &mut core,
+        "oli@example.com",
+        "POST",
+        "/proposals",
+        &request(None, &draft),
+    )
+    .expect("made");
+    let approve = Operation::DecideProposal {
+        id: "p1".to_owned(),
+        approve: true,
+        note: None,
+    };
+    let refused = run(&mut core, &script, approve, t0()).map_err(|problem| problem.status);
+    assert_eq!(refused.err(), Some(403), "a person decides");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::fleet::{Sighting, Watch};
 use domain::id::GatewayId;
-use domain::wire::registry::Heartbeat;
+use domain::wire::registry::{AuditAlarm, Heartbeat};
 use serde::{Deserialize, Serialize};
 
 /// Where commands go. The host is never resolved.
@@ -49,6 +49,8 @@ pub(crate) struct Seen {
     seen_at: DateTime<Utc>,
     slack_ms: i64,
     contested: bool,
+    #[serde(default)]
+    audit_alarm: Option<AuditAlarm>,
 }
 
 impl From<Sighting> for Seen {
@@ -58,6 +60,7 @@ impl From<Sighting> for Seen {
             seen_at: sighting.seen_at,
             slack_ms: sighting.slack.num_milliseconds(),
             contested: sighting.contested,
+            audit_alarm: sighting.audit_alarm,
         }
     }
 }
@@ -69,6 +72,7 @@ impl From<Seen> for Sighting {
             seen_at: seen.seen_at,
             slack: TimeDelta::milliseconds(seen.slack_ms),
             contested: seen.contested,
+            audit_alarm: seen.audit_alarm,
         }
     }
 }

@@ -132,6 +132,7 @@ impl Fleet {
             seen_at: vital.seen_at,
             slack: if *heard { TimeDelta::zero() } else { self.gap },
             contested: vital.is_contested(now),
+            audit_alarm: vital.audit_alarm.clone(),
         })
     }
 

@@ -14,11 +14,12 @@ use crate::ports::PortError;
 #[derive(Clone)]
 pub(super) struct Sqlite(Arc<Mutex<Connection>>);
 
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/0001_create_gateways.sql"),
     include_str!("../../../migrations/0002_create_join_tokens.sql"),
     include_str!("../../../migrations/0003_create_audit.sql"),
     include_str!("../../../migrations/0004_create_usage_days.sql"),
+    include_str!("../../../migrations/0005_add_audit_alarm.sql"),
 ];
 
 impl Sqlite {

@@ -57,6 +57,7 @@ impl Containers {
     ) -> anyhow::Result<Self> {
         match kind {
             EngineKind::Embedded => {
+                offer_skills(tools.checkout.root(), &modules(tools))?;
                 let folder = state.root().join("containers");
                 let engine = Engine::start(EngineConfig {
                     socket: socket(&state.run()),
@@ -127,14 +128,10 @@ fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
         source,
         target: target.into(),
     };
-    let modules = tools.openclaw.join(OPENCLAW_PACKAGE);
-    let modules = modules
-        .parent()
-        .map_or_else(|| tools.openclaw.clone(), Path::to_path_buf);
     Image {
         name: IMAGE.to_owned(),
         binds: vec![
-            bind(modules, "/opt/openclaw/node_modules"),
+            bind(modules(tools), "/opt/openclaw/node_modules"),
             bind(tools.node.node.clone(), "/opt/node/bin/node"),
             bind(artifacts.tedix_init.clone(), "/usr/local/bin/tedix-init"),
         ],
@@ -155,6 +152,29 @@ fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
     }
 }
 
+/// The `node_modules` that OpenClaw is in.
+fn modules(tools: &Tools) -> PathBuf {
+    let package = tools.openclaw.join(OPENCLAW_PACKAGE);
+    package
+        .parent()
+        .map_or_else(|| tools.openclaw.clone(), Path::to_path_buf)
+}
+
+/// Puts the skills that ship with the container where OpenClaw offers them by itself, as
+/// the Dockerfile does.
+fn offer_skills(root: &Path, modules: &Path) -> anyhow::Result<()> {
+    for skill in std::fs::read_dir(root.join("container/skills"))? {
+        let skill = skill?;
+        let target = modules.join("openclaw/skills").join(skill.file_name());
+        std::fs::create_dir_all(&target)?;
+        for file in std::fs::read_dir(skill.path())? {
+            let file = file?;
+            std::fs::copy(file.path(), target.join(file.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Where the engine listens: in the run's folder, or where paths are short.
 fn socket(run: &Path) -> PathBuf {
     let near = run.join("engine.sock");
@@ -162,4 +182,22 @@ fn socket(run: &Path) -> PathBuf {
         return near;
     }
     std::env::temp_dir().join(format!("tedix-engine-{}.sock", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::offer_skills;
+
+    #[test]
+    fn every_skill_of_the_container_is_where_openclaw_looks() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let modules = std::env::temp_dir().join(format!("tedix-skills-{}", std::process::id()));
+        for _ in 0..2 {
+            offer_skills(&root, &modules).expect("copied");
+        }
+        let skill = modules.join("openclaw/skills/propose-change/SKILL.md");
+        let text = std::fs::read_to_string(skill).expect("there");
+        assert!(text.contains("governance.internal/v1/proposals"));
+        std::fs::remove_dir_all(modules).expect("removed");
+    }
 }

@@ -1,4 +1,4 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 
@@ -37,6 +37,54 @@ fn a_person_is_named_in_lower_case() {
     assert_eq!(
         judged(|_| ()),
         Ok(Identity::Person("ada@example.com".to_owned()))
+    );
+}
+
+#[test]
+fn groups_are_read_from_both_claims_and_odd_ones_are_none() {
+    let groups = |change: &dyn Fn(&mut Value)| {
+        let mut claims = claims();
+        change(&mut claims);
+        let token = compact(&json!({"alg": "RS256", "kid": "k"}), &claims);
+        let token = Unverified::parse(&token).unwrap();
+        assert!(token.judge(&EXPECT).is_ok(), "whatever the groups");
+        token.groups()
+    };
+    assert_eq!(groups(&|_| ()), Vec::<String>::new());
+    let both = groups(&|c| {
+        c["groups"] = json!([
+            "platform",
+            "staff",
+            "platform",
+            7,
+            null,
+            "",
+            "x".repeat(200)
+        ]);
+        c["custom"] = json!({"groups": [{"id": "1f", "name": "Ops"}, "staff"], "team": "x"});
+    });
+    assert_eq!(both, ["1f", "Ops", "platform", "staff"]);
+    for odd in [json!("platform"), json!({"platform": true}), json!(null)] {
+        assert_eq!(
+            groups(&|c| c["groups"] = odd.clone()),
+            Vec::<String>::new(),
+            "{odd}"
+        );
+        assert_eq!(
+            groups(&|c| c["custom"] = odd.clone()),
+            Vec::<String>::new(),
+            "{odd}"
+        );
+    }
+    let service = groups(&|c| {
+        c["email"] = "".into();
+        c["common_name"] = "abc.access".into();
+        c["groups"] = json!(["platform"]);
+    });
+    assert_eq!(
+        service,
+        Vec::<String>::new(),
+        "a service token is in no group"
     );
 }
 

@@ -263,3 +263,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_audit_that_moves_back_raises_an_alarm_that_stays() {
+    let beat = |boot: &str, sequence, seq, hash: &str| {
+        let mut beat = heartbeat(boot, sequence);
+        beat.audit_head = Some(Head {
+            seq,
+            hash: hash.to_owned(),
+        });
+        beat
+    };
+    let next =
+        |vital: &Vital, beat: Heartbeat, seconds| taken(absorb(Some(vital), beat, at(seconds)));
+    let one = next(&first(), beat("a", 2, 7, "x"), 10);
+    assert_eq!(one.audit_alarm, None, "the first head");
+    let same = next(&one, beat("a", 3, 7, "x"), 20);
+    let on = next(&same, beat("a", 4, 9, "y"), 30);
+    let without = next(&on, heartbeat("a", 5), 40);
+    assert_eq!(without.audit_alarm, None);
+
+    for (seq, hash) in [(8, "y"), (9, "z"), (1, "x")] {
+        // After a restart of the gateway too.
+        let vital = taken(absorb(Some(&without), beat("b", 1, seq, hash), at(50)));
+        let alarm = vital.audit_alarm.clone().expect("an alarm");
+        assert_eq!(
+            (alarm.at, alarm.known.seq, alarm.said.seq),
+            (at(50), 9, seq)
+        );
+        assert!(
+            vital.has_news(at(50)) || vital.written != without.written,
+            "it is written down"
+        );
+        let later = next(&vital, beat("b", 2, 20, "q"), 60);
+        assert_eq!(later.audit_alarm, Some(alarm), "it stays");
+    }
+    // A late heartbeat of the run before says nothing.
+    let restarted = next(&on, beat("b", 1, 12, "z"), 40);
+    let late = next(&restarted, beat("a", 9, 10, "w"), 45);
+    assert_eq!(late.audit_alarm, None);
+    assert_eq!(late.audit_head.map(|head| head.seq), Some(12));
+    let json = serde_json::to_value(&restarted).expect("json");
+    assert_eq!(
+        serde_json::from_value::<Vital>(json).expect("vital"),
+        restarted
+    );
+}

@@ -20,6 +20,7 @@ fn sighting(heartbeat: Heartbeat) -> Sighting {
         seen_at: at(0),
         slack: TimeDelta::zero(),
         contested: false,
+        audit_alarm: None,
     }
 }
 

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use crate::access::Role;
 use crate::policy::document::Access;
 use crate::wire::init::OPENCLAW_PORT;
-use crate::wire::openclaw::{ADMIN_SCOPE, INIT_IDENTITY, USER_HEADER, scopes};
+use crate::wire::openclaw::{
+    ADMIN_SCOPE, GROUP_PREFIX, INIT_IDENTITY, USER_HEADER, scopes, service,
+};
 
 /// The `gateway` section.
 pub(super) fn gateway(access: &Access, public_url: &str) -> Value {
@@ -17,9 +19,25 @@ pub(super) fn gateway(access: &Access, public_url: &str) -> Value {
     for entry in &access.operators {
         identities.insert(entry.email.to_string(), json!(scopes(entry.role)));
     }
+    for entry in &access.services {
+        identities.insert(service(&entry.name), json!(scopes(entry.role)));
+    }
     identities.insert(INIT_IDENTITY.to_owned(), json!([ADMIN_SCOPE]));
+    let people: Vec<String> = if access.groups.is_empty() {
+        identities.keys().cloned().collect()
+    } else {
+        // Who is in a group is not known beforehand, so the Worker alone decides who
+        // comes in. OpenClaw gives them what their device may have, up to an operator's
+        // scopes; nobody is called what is written here for the groups.
+        Vec::new()
+    };
+    for entry in &access.groups {
+        identities.insert(
+            format!("{GROUP_PREFIX}{}", entry.group),
+            json!(scopes(entry.role)),
+        );
+    }
     // OpenClaw closes every connection when this changes, so who is taken out is out.
-    let people: Vec<&String> = identities.keys().collect();
     json!({
         "mode": "local",
         "port": OPENCLAW_PORT,

@@ -22,7 +22,11 @@ pub struct VersionSkew {
     pub unchecked: Vec<String>,
 }
 
-pub(super) fn check(version: &str, config: &Value) -> Result<(), VersionSkew> {
+/// Whether a configuration is one that a version of OpenClaw is known to take.
+///
+/// # Errors
+/// When that version is not known; says which keys nobody has checked against it.
+pub fn check(version: &str, config: &Value) -> Result<(), VersionSkew> {
     if read(version).is_some_and(|(year, month, patch)| {
         KNOWN
             .iter()

@@ -76,6 +76,7 @@ impl<D: Db> Core<D> {
                 now,
             )?;
         }
+        self.accept_jobs(held)?;
         // What could not be read this time stays as it was last seen.
         let mut kept = before.clone().unwrap_or_default();
         kept.0.extend(held.0.clone());

@@ -5,7 +5,7 @@ use domain::problem::Problem;
 use domain::wire::init::{GOVERNANCE_HOST, Report, ReportAck};
 
 use super::tracking::{Confirmation, Observation, Rejection};
-use super::{Core, INIT};
+use super::{Core, GATEWAY, INIT, orders};
 use crate::command::{Outcome, Reply};
 use crate::ports::Db;
 use crate::sandbox::lifecycle::Input;
@@ -19,6 +19,7 @@ impl<D: Db> Core<D> {
     /// 401 for a wrong credential.
     pub fn init_config(&mut self, credential: &str, now: DateTime<Utc>) -> Outcome {
         self.check_init(credential, now)?;
+        self.time_passed(now)?;
         let offered = self.offered().clone();
         if self.tracking.acknowledged.as_ref() != Some(&offered.config_hash) {
             let detail = format!("version {} was fetched", offered.policy_version);
@@ -73,6 +74,15 @@ impl<D: Db> Core<D> {
                 reverted,
             } => self.drifted(part, &detail, reverted, now)?,
             Report::Held { held } => self.holds(&held, now)?,
+            Report::Undone {
+                change,
+                target,
+                content,
+                why,
+            } => self.undone(orders::found(change, target, content, &why), now)?,
+            Report::OrderDone { id, error, job } => {
+                self.order_done(&id, error.as_deref(), job, now)?;
+            }
             Report::OpenclawExited {
                 code,
                 log_tail,
@@ -90,6 +100,7 @@ impl<D: Db> Core<D> {
         }
         Reply::ok(&ReportAck {
             desired_hash: self.offered().config_hash.clone(),
+            orders: self.offered().watch.orders.len(),
         })
     }
 
@@ -104,7 +115,13 @@ impl<D: Db> Core<D> {
             self.confirmed(&seen, now)?;
         }
         self.tracking.observed = Some(seen);
-        self.tracking.openclaw_version = Some(openclaw);
+        // Empty until it has first answered.
+        if !openclaw.is_empty() && self.tracking.openclaw_version.as_ref() != Some(&openclaw) {
+            self.tracking.openclaw_version = Some(openclaw);
+            if let Some(skew) = self.skew() {
+                self.note(GATEWAY, "openclaw.unknown_version", &skew.to_string(), now)?;
+            }
+        }
         records::save(&self.db, Record::Tracking, &self.tracking)?;
         self.happen(Input::Observed, INIT, now)?;
         if self.apply_state() != before {

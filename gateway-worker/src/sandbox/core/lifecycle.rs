@@ -34,7 +34,7 @@ impl<D: Db> Core<D> {
         self.state = decision.state;
         for effect in decision.effects {
             if matches!(effect, Effect::Launch { .. }) {
-                self.forget_run()?;
+                self.forget_run(now)?;
             }
             self.tasks.push(Task::Container(effect));
         }
@@ -59,6 +59,7 @@ impl<D: Db> Core<D> {
     pub fn tick(&mut self, now: DateTime<Utc>) -> Result<(), Problem> {
         self.sweep_models(now)?;
         self.tick_snapshots(now)?;
+        self.time_passed(now)?;
         self.happen(Input::Tick, GATEWAY, now)
     }
 
@@ -68,14 +69,15 @@ impl<D: Db> Core<D> {
         let beat = self.membership.as_ref().map(|_| self.pulse.due_at());
         let snapshot = self.snapshots_due_at();
         let expiry = self.models.next_expiry();
-        let due = [self.state.due_at(), beat, snapshot, expiry];
+        let exception = self.next_change();
+        let due = [self.state.due_at(), beat, snapshot, expiry, exception];
         due.into_iter().flatten().min()
     }
 
     /// What was known of the run before no longer holds.
-    fn forget_run(&mut self) -> Result<(), StorageError> {
+    fn forget_run(&mut self, now: DateTime<Utc>) -> Result<(), StorageError> {
         self.tracking.new_run();
         records::save(&self.db, Record::Tracking, &self.tracking)?;
-        self.choose_offer()
+        self.choose_offer(now)
     }
 }

@@ -6,6 +6,8 @@ mod enrolment;
 mod init;
 mod lifecycle;
 mod models;
+mod moments;
+mod orders;
 mod people;
 mod proposals;
 mod pulse;
@@ -25,8 +27,10 @@ pub use secrets::RunCredentials;
 use chrono::{DateTime, Utc};
 use domain::audit::Origin;
 use domain::policy::{self, CompileContext, Policy};
+use domain::problem::Problem;
 use domain::wire::gateway::PolicyEnvelope;
 use domain::wire::init::{ConfigBundle, Watch};
+use domain::wire::openclaw::OPENCLAW_VERSION;
 
 use super::lifecycle::{Effect, State};
 use super::schema;
@@ -59,7 +63,9 @@ pub struct Core<D> {
     state: State,
     newest: PolicyEnvelope,
     desired: ConfigBundle,
-    fallback: Option<ConfigBundle>,
+    fallback: Option<rollback::Fallback>,
+    /// As of when exceptions were last looked at.
+    compiled_at: DateTime<Utc>,
     tracking: Tracking,
     secrets: Option<RunSecrets>,
     membership: Option<Membership>,
@@ -89,14 +95,18 @@ impl<D: Db> Core<D> {
             Some(newest) => newest,
             None => first_policy(&db, &settings, now)?,
         };
-        let desired = desired(&newest, &settings);
+        let tracking: Tracking = records::load(&db, Record::Tracking)?.unwrap_or_default();
+        let compiled_at = tracking.compiled_at.max(Some(newest.created_at));
+        let compiled_at = compiled_at.unwrap_or(now);
+        let desired = desired(newest.version, &newest.document, &settings, now);
         let state = records::load(&db, Record::Lifecycle)?.unwrap_or_else(|| State::new(now));
         let mut core = Self {
             state,
             newest,
             desired,
             fallback: None,
-            tracking: records::load(&db, Record::Tracking)?.unwrap_or_default(),
+            compiled_at,
+            tracking,
             secrets: records::load(&db, Record::RunSecrets)?,
             membership: records::load(&db, Record::Membership)?,
             pulse: Pulse::new(boot_id, now),
@@ -108,7 +118,8 @@ impl<D: Db> Core<D> {
             db,
             settings,
         };
-        core.choose_offer()?;
+        core.choose_offer(now)?;
+        core.time_passed(now)?;
         Ok(core)
     }
 
@@ -200,14 +211,16 @@ impl<D: Db> Core<D> {
     /// the version that it was edited from.
     ///
     /// # Errors
-    /// When the database refuses it.
+    /// 409 when OpenClaw runs in a version that it cannot be compiled for, and when
+    /// the database refuses it. Then nothing has changed.
     pub fn save_policy(
         &mut self,
         document: Policy,
         author: &str,
         note: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Result<&PolicyEnvelope, StorageError> {
+    ) -> Result<&PolicyEnvelope, Problem> {
+        self.check_version(&document, now)?;
         // INVARIANT: no await between these statements, so they are one step; the
         // audit comes first, so that a saved version is never without its entry.
         let version = self.newest.version.saturating_add(1);
@@ -220,9 +233,10 @@ impl<D: Db> Core<D> {
         self.note_change(author, "policy.saved", &detail, hashes, now)?;
         let base = self.newest.version;
         self.newest = policies::append(&self.db, base, document, author, note, now)?;
-        self.desired = desired(&self.newest, &self.settings);
+        self.desired = desired(version, &self.newest.document, &self.settings, now);
+        self.compiled_at = now;
         // Whoever saves it wants it tried, whatever became of the same one before.
-        self.forgive()?;
+        self.forgive(now)?;
         // Before its first fetch in this run tedix-init gets the newest anyway.
         if self.state.expects_container() && self.tracking.acknowledged.is_some() {
             self.tasks.push(Task::Reload);
@@ -268,14 +282,22 @@ fn first_policy<D: Db>(
     )
 }
 
-fn desired(newest: &PolicyEnvelope, settings: &Settings) -> ConfigBundle {
+/// What a version of the policy comes to at a moment, for the OpenClaw in the image.
+fn desired(
+    version: u64,
+    document: &Policy,
+    settings: &Settings,
+    now: DateTime<Utc>,
+) -> ConfigBundle {
     let context = CompileContext {
         models: &settings.models,
         public_url: &settings.public_url,
     };
-    let config = policy::compile(&newest.document, context);
+    // INVARIANT: the image's own version is known; a test of the compiler's holds it to that.
+    let config = policy::compile_at(document, context, now, OPENCLAW_VERSION)
+        .unwrap_or_else(|_| policy::compile(document, context));
     ConfigBundle {
-        policy_version: newest.version,
+        policy_version: version,
         config_hash: policy::canonical_hash(&config),
         config,
         watch: Watch::default(),

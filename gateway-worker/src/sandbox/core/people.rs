@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::access::{Expectation, Identity, Role, ed25519};
-use domain::policy::EmailAddress;
+use domain::policy::{EmailAddress, Policy};
 use domain::problem::Problem;
+use domain::wire::openclaw::{GROUP_PREFIX, SERVICE_PREFIX, service};
 
 use super::Core;
 use crate::command::Caller;
@@ -16,9 +17,27 @@ pub struct Principal {
     pub subject: String,
     /// What the policy lets them do.
     pub role: Role,
+    /// Groups that their identity provider says they are in.
+    pub groups: Vec<String>,
 }
 
 impl Principal {
+    /// Whether this is a person and no script.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        !self.subject.starts_with(SERVICE_PREFIX)
+    }
+
+    /// The role that a policy gives them.
+    #[must_use]
+    pub fn role_in(&self, policy: &Policy) -> Option<Role> {
+        if let Some(name) = self.subject.strip_prefix(SERVICE_PREFIX) {
+            return policy.role_of_service(name);
+        }
+        let email: EmailAddress = self.subject.parse().ok()?;
+        policy.role_of_member(&email, &self.groups)
+    }
+
     /// Whether they may do what a role may.
     ///
     /// # Errors
@@ -43,25 +62,21 @@ impl<D: Db> Core<D> {
     /// 401 when a registry's token does not verify, 403 when the policy does not
     /// name them.
     pub fn principal(&self, caller: &Caller, now: DateTime<Utc>) -> Result<Principal, Problem> {
-        let subject = match caller {
-            Caller::Person { email } => email.clone(),
-            Caller::Service { name } => {
-                return Err(Problem::forbidden(format!(
-                    "This takes a person; {name} is a service token."
-                )));
+        let (subject, groups) = match caller {
+            Caller::Person { email, groups } => (person(email)?, groups.clone()),
+            Caller::Service { name } => (service(name), Vec::new()),
+            Caller::Registry { token } => {
+                (person(&self.registry_subject(token, now)?)?, Vec::new())
             }
-            Caller::Registry { token } => self.registry_subject(token, now)?,
         };
-        let email: EmailAddress = subject.parse().map_err(|_| nobody(&subject))?;
-        let role = self
-            .newest
-            .document
-            .role_of(&email)
-            .ok_or_else(|| nobody(&subject))?;
-        Ok(Principal {
-            subject: email.to_string(),
-            role,
-        })
+        let mut who = Principal {
+            subject,
+            role: Role::User,
+            groups,
+        };
+        let role = who.role_in(&self.newest.document);
+        who.role = role.ok_or_else(|| nobody(&who.subject))?;
+        Ok(who)
     }
 
     fn registry_subject(&self, token: &str, now: DateTime<Utc>) -> Result<String, Problem> {
@@ -77,6 +92,16 @@ impl<D: Db> Core<D> {
             Ok(Identity::Service(_)) | Err(_) => Err(refused()),
         }
     }
+}
+
+/// An e-mail address as policies write it.
+fn person(email: &str) -> Result<String, Problem> {
+    let reserved = [SERVICE_PREFIX, GROUP_PREFIX];
+    if reserved.iter().any(|prefix| email.starts_with(prefix)) {
+        return Err(nobody(email));
+    }
+    let email: EmailAddress = email.parse().map_err(|_| nobody(email))?;
+    Ok(email.to_string())
 }
 
 fn nobody(subject: &str) -> Problem {

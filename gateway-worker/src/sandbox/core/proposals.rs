@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::Role;
 use domain::policy;
 use domain::problem::Problem;
-use domain::proposal::{self, AGENT, Draft, Health, MAX_PENDING, Proposal, State, Verdict};
+use domain::proposal::{self, AGENT, Draft, Health, Kind, MAX_PENDING, Proposal, State, Verdict};
 
 use super::{Core, Principal};
 use crate::ports::Db;
@@ -102,8 +102,14 @@ impl<D: Db> Core<D> {
                 proposal.state = State::Refused;
                 proposal.detail = Some(why);
             }
+            // Under an OpenClaw that nobody knows it waits, like an edit.
+            Verdict::Apply(_) if self.skew().is_some() => {}
             Verdict::Apply(document) => {
                 self.apply(&mut proposal, *document, author, State::Applied, now)?
+            }
+            Verdict::CarryOut => {
+                self.order(&proposal, now)?;
+                proposal.state = State::Applied;
             }
         }
         proposals::save(&self.db, &proposal)?;
@@ -125,10 +131,21 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<Proposal, Problem> {
         who.require(Role::Operator)?;
+        if !who.is_person() {
+            return Err(Problem::forbidden("Proposals are decided by a person."));
+        }
         let mut found = self.proposal(id, now)?;
         proposal::may_decide(&self.newest.document, &found, &who.subject, now)?;
         found.health = None;
-        if approve {
+        if approve && found.draft.kind != Kind::ConfigKey {
+            // The policy may have become stricter since it was proposed.
+            if let Verdict::Refuse(why) = proposal::judge(&self.newest.document, &found.draft, now)
+            {
+                return Err(Problem::conflict(why));
+            }
+            self.order(&found, now)?;
+            found.state = State::Approved;
+        } else if approve {
             let next = proposal::changed(&self.newest.document, &found.draft, now)?;
             if proposal::loosens(&self.newest.document, &next) {
                 who.require(Role::Admin)?;
@@ -170,6 +187,10 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<Proposal, Problem> {
         found.state = proposal::state_at(&found, now);
+        let is_order = found.draft.kind != Kind::ConfigKey;
+        if is_order && matches!(found.state, State::Approved | State::Applied) {
+            found.health = found.health.or(Some(Health::Unknown));
+        }
         if let Some(version) = found.policy_version {
             let failed =
                 policies::get(&self.db, version)?.is_some_and(|p| p.version.failure.is_some());

@@ -3,7 +3,8 @@
 //! tried again until an operator acts.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::policy::{Direction, Policy, diff, exec_approvals};
+use domain::drift::jobs::JobRules;
+use domain::policy::{ChangeRule, Direction, Policy, diff, exec_approvals, in_force};
 use domain::problem::Problem;
 use domain::wire::gateway::PolicyEnvelope;
 use domain::wire::init::{ConfigBundle, Watch};
@@ -14,27 +15,41 @@ use crate::ports::{Db, StorageError};
 use crate::sandbox::store::policies;
 use crate::sandbox::store::records::{self, Record};
 
+/// What is offered while the newest configuration is known not to work.
+#[derive(Debug)]
+pub(super) struct Fallback {
+    bundle: ConfigBundle,
+    /// The policy that it was compiled from.
+    pub(super) document: Policy,
+}
+
 impl<D: Db> Core<D> {
     /// What tedix-init is given: the newest configuration, or the last one that
     /// OpenClaw confirmed while the newest one is known not to work.
     pub(super) fn offered(&self) -> &ConfigBundle {
-        self.fallback.as_ref().unwrap_or(&self.desired)
+        self.fallback
+            .as_ref()
+            .map_or(&self.desired, |fallback| &fallback.bundle)
     }
 
     /// Decides anew what is offered.
-    pub(super) fn choose_offer(&mut self) -> Result<(), StorageError> {
+    pub(super) fn choose_offer(&mut self, now: DateTime<Utc>) -> Result<(), StorageError> {
         self.fallback = None;
         let good = self.good_policy()?;
-        self.desired.watch = self.watch(&self.newest.document, good.as_ref());
+        self.desired.watch = self.watch(&self.newest.document, good.as_ref(), now)?;
         if !self.tracking.is_held(&self.desired.config_hash) {
             return Ok(());
         }
-        let back = good.map(|policy| {
-            let mut bundle = desired(&policy, &self.settings);
-            bundle.watch = self.watch(&policy.document, None);
-            bundle
-        });
-        self.fallback = back.filter(|bundle| {
+        let back = match good {
+            Some(good) => {
+                let document = good.policy.document;
+                let mut bundle = desired(good.policy.version, &document, &self.settings, now);
+                bundle.watch = self.watch(&document, None, now)?;
+                Some(Fallback { bundle, document })
+            }
+            None => None,
+        };
+        self.fallback = back.filter(|Fallback { bundle, .. }| {
             bundle.config_hash != self.desired.config_hash
                 && !self.tracking.is_held(&bundle.config_hash)
         });
@@ -45,14 +60,14 @@ impl<D: Db> Core<D> {
     ///
     /// # Errors
     /// When the database fails.
-    pub fn forgive(&mut self) -> Result<(), StorageError> {
+    pub fn forgive(&mut self, now: DateTime<Utc>) -> Result<(), StorageError> {
         if self.tracking.forgive(&self.desired.config_hash) {
             records::save(&self.db, Record::Tracking, &self.tracking)?;
             if self.state.expects_container() {
                 self.tasks.push(Task::Reload);
             }
         }
-        self.choose_offer()
+        self.choose_offer(now)
     }
 
     /// OpenClaw could not run with a configuration.
@@ -98,7 +113,7 @@ impl<D: Db> Core<D> {
             );
             self.note(GATEWAY, "policy.held", &detail, now)?;
         }
-        self.choose_offer()?;
+        self.choose_offer(now)?;
         self.announce();
         Ok(())
     }
@@ -115,41 +130,65 @@ impl<D: Db> Core<D> {
 
     /// What tedix-init looks after besides the file. `good` is the policy that a
     /// failure would go back to.
-    fn watch(&self, policy: &Policy, good: Option<&PolicyEnvelope>) -> Watch {
-        Watch {
+    fn watch(
+        &self,
+        policy: &Policy,
+        good: Option<&Good>,
+        now: DateTime<Utc>,
+    ) -> Result<Watch, StorageError> {
+        // An exception that ended since takes something away as well.
+        let tightens = |good: &Good| {
+            let document = &good.policy.document;
+            in_force(document, Some(good.at)) != in_force(document, Some(now))
+                || tightens(document, &self.newest.document)
+        };
+        Ok(Watch {
             health_window_seconds: u64::try_from(self.health_window().num_seconds()).ok(),
             keep_when_unhealthy: !policy.self_modification.rolls_back()
-                || good.is_some_and(|good| tightens(good, &self.newest)),
-            exec_approvals: Some(exec_approvals(policy, None)),
-        }
+                || good.is_some_and(tightens),
+            exec_approvals: Some(exec_approvals(policy, Some(now))),
+            jobs: Some(JobRules::of(policy, &self.accepted_jobs()?)),
+            no_plugins: policy.self_modification.plugins != Some(ChangeRule::Auto),
+            orders: self.orders()?,
+        })
     }
 
     /// The policy that a failure goes back to, when it can still be read.
-    fn good_policy(&self) -> Result<Option<PolicyEnvelope>, StorageError> {
-        let Some(version) = self.tracking.last_good().map(|good| good.version) else {
+    fn good_policy(&self) -> Result<Option<Good>, StorageError> {
+        let Some(good) = self.tracking.last_good() else {
             return Ok(None);
         };
-        let Some(stored) = policies::get(&self.db, version)? else {
+        let Some(stored) = policies::get(&self.db, good.version)? else {
             return Ok(None);
         };
         let line = stored.version;
         Ok(serde_json::from_value(stored.document)
             .ok()
-            .map(|document| PolicyEnvelope {
-                version: line.version,
-                hash: line.hash,
-                author: line.author,
-                note: line.note,
-                created_at: line.created_at,
-                document,
+            .map(|document| Good {
+                at: good.at,
+                policy: PolicyEnvelope {
+                    version: line.version,
+                    hash: line.hash,
+                    author: line.author,
+                    note: line.note,
+                    created_at: line.created_at,
+                    document,
+                },
             }))
     }
 }
 
+/// A policy that worked.
+struct Good {
+    /// When OpenClaw last confirmed it.
+    at: DateTime<Utc>,
+    policy: PolicyEnvelope,
+}
+
 /// Whether a change takes something away. Such a one is not undone because OpenClaw
 /// ended: its agents could end it for just that.
-pub(super) fn tightens(before: &PolicyEnvelope, after: &PolicyEnvelope) -> bool {
-    diff(&before.document, &after.document)
+pub(super) fn tightens(before: &Policy, after: &Policy) -> bool {
+    diff(before, after)
         .iter()
         .any(|change| change.direction == Direction::Tightens)
 }

@@ -44,8 +44,14 @@ impl<D: Db> Core<D> {
     /// How far the newest policy has come.
     #[must_use]
     pub fn policy_status(&self) -> PolicyStatus {
-        self.tracking
-            .status(&self.desired, self.state.expects_container())
+        let mut status = self
+            .tracking
+            .status(&self.desired, self.state.expects_container());
+        // It came before this OpenClaw did and stays in force, but not unsaid.
+        if let (None, Some(skew)) = (&status.detail, self.skew()) {
+            status.detail = Some(skew.to_string());
+        }
+        status
     }
 
     pub(super) fn apply_state(&self) -> ApplyState {

@@ -81,14 +81,18 @@ pub(crate) fn launched() -> (Core<MemoryDb>, RunCredentials) {
     (core, credentials)
 }
 
-fn fetch(core: &mut Core<MemoryDb>, credentials: &RunCredentials) -> ConfigBundle {
+pub(crate) fn fetch(core: &mut Core<MemoryDb>, credentials: &RunCredentials) -> ConfigBundle {
     let reply = core
         .init_config(credentials.init.expose(), t0())
         .expect("config");
     serde_json::from_value(reply.body).expect("bundle")
 }
 
-fn observe(core: &mut Core<MemoryDb>, credentials: &RunCredentials, bundle: &ConfigBundle) {
+pub(crate) fn observe(
+    core: &mut Core<MemoryDb>,
+    credentials: &RunCredentials,
+    bundle: &ConfigBundle,
+) {
     let report = Report::Observed {
         policy_version: bundle.policy_version,
         config_hash: bundle.config_hash.clone(),
@@ -101,7 +105,7 @@ fn observe(core: &mut Core<MemoryDb>, credentials: &RunCredentials, bundle: &Con
         .expect("taken");
 }
 
-fn actions(core: &Core<MemoryDb>) -> Vec<String> {
+pub(crate) fn actions(core: &Core<MemoryDb>) -> Vec<String> {
     let page = audit::page(&core.db, None).expect("audit");
     page.items
         .into_iter()
@@ -110,7 +114,7 @@ fn actions(core: &Core<MemoryDb>) -> Vec<String> {
         .collect()
 }
 
-fn deny_exec(core: &Core<MemoryDb>) -> Policy {
+pub(crate) fn deny_exec(core: &Core<MemoryDb>) -> Policy {
     let mut document = core.newest.document.clone();
     document.tools.deny = vec!["exec".parse().expect("tool")];
     document
@@ -479,6 +483,7 @@ fn join(core: &mut Core<MemoryDb>, answer: Result<Answer, String>) -> Result<(),
     let ada = Principal {
         subject: "ada@example.com".to_owned(),
         role: domain::access::Role::Admin,
+        groups: Vec::new(),
     };
     core.finish_join(&joining, answer, &ada, t0()).map(drop)
 }
@@ -880,7 +885,7 @@ fn what_fails_goes_back_and_after_three_failures_waits_for_an_operator() {
         Some("OpenClaw refused it: tools: no")
     );
     assert_eq!(versions[1].failure, None);
-    core.forgive().expect("an operator starts it");
+    core.forgive(t0()).expect("an operator starts it");
     assert!(core.take_tasks().contains(&Task::Reload));
     assert_eq!(fetch(&mut core, &credentials).policy_version, 2);
 }

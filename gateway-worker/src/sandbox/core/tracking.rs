@@ -30,6 +30,9 @@ pub(super) struct Tracking {
     pub(super) failures: Vec<Failure>,
     /// Version that OpenClaw last reported.
     pub(super) openclaw_version: Option<String>,
+    /// As of when the newest policy was compiled anew because an exception had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) compiled_at: Option<DateTime<Utc>>,
 }
 
 /// What OpenClaw said about its configuration.

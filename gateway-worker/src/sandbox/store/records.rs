@@ -22,6 +22,10 @@ pub enum Record {
     AuditHead,
     /// What OpenClaw keeps outside its configuration, as it was last reported.
     Held,
+    /// Scheduled jobs that may be there, where the policy does not let agents make them.
+    AcceptedJobs,
+    /// Approved changes that are still to be made in the container.
+    Orders,
     /// Extensions of budgets.
     Extensions,
     /// Who stopped all model calls.
@@ -39,6 +43,8 @@ impl Record {
             Self::Membership => "membership",
             Self::AuditHead => "audit_head",
             Self::Held => "held",
+            Self::AcceptedJobs => "accepted_jobs",
+            Self::Orders => "orders",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
             Self::Snapshots => "snapshots",

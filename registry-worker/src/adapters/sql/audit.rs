@@ -19,6 +19,12 @@ const INSERT_IF_LIVE: &str = "INSERT INTO audit (at, actor, action, gateway_id, 
     SELECT ?1, ?2, ?3, ?4, ?5 \
     WHERE EXISTS (SELECT 1 FROM gateways WHERE id = ?6 AND deleted_at IS NULL)";
 
+/// The alarm is on the gateway from then on, so it is told once.
+const INSERT_IF_FIRST_ALARM: &str = "INSERT INTO audit (at, actor, action, gateway_id, detail) \
+    SELECT ?1, ?2, ?3, ?4, ?5 \
+    WHERE EXISTS (SELECT 1 FROM gateways WHERE id = ?6 AND deleted_at IS NULL \
+    AND audit_alarm IS NULL)";
+
 const PAGE: &str = "SELECT seq, at, actor, action, detail FROM audit WHERE seq < ?1 \
     ORDER BY seq DESC LIMIT ?2";
 
@@ -48,6 +54,12 @@ pub(super) fn insert_if_forgotten(note: &AuditNote, id: &GatewayId) -> Statement
     let mut parameters = parameters(note);
     parameters.push(id.as_str().into());
     Statement::new(INSERT_IF_LIVE, parameters)
+}
+
+pub(super) fn insert_if_first_alarm(note: &AuditNote, id: &GatewayId) -> Statement {
+    let mut parameters = parameters(note);
+    parameters.push(id.as_str().into());
+    Statement::new(INSERT_IF_FIRST_ALARM, parameters)
 }
 
 fn parameters(note: &AuditNote) -> Vec<Value> {

@@ -3,22 +3,26 @@
 use async_trait::async_trait;
 use domain::fleet::Vital;
 use domain::id::{GatewayId, GatewayName};
+use domain::wire::registry::AuditAlarm;
 use serde::Deserialize;
 
 use super::{Database, SqlStore, Statement, Value, audit, first, rows, time, unreadable};
 use crate::enrolment::Enrolment;
 use crate::ports::{AuditNote, GatewayQuery, GatewayRecord, GatewayStore, LastWritten, PortError};
 
-const FIND: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat \
+const FIND: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat, \
+    audit_alarm \
     FROM gateways WHERE id = ?1 AND deleted_at IS NULL";
 
-const FIND_BY_CREDENTIAL: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat \
+const FIND_BY_CREDENTIAL: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat, \
+    audit_alarm \
     FROM gateways WHERE credential_hash = ?1 AND deleted_at IS NULL";
 
 const ID_OF_NAME: &str = "SELECT id, deleted_at IS NULL AS live FROM gateways WHERE name = ?1 \
     ORDER BY live DESC, deleted_at DESC LIMIT 1";
 
-const PAGE: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat \
+const PAGE: &str = "SELECT id, name, url, credential_hash, enrolled_at, last_seen_at, heartbeat, \
+    audit_alarm \
     FROM gateways WHERE deleted_at IS NULL AND name > ?1 AND instr(name, ?2) > 0 \
     ORDER BY name LIMIT ?3";
 
@@ -34,10 +38,11 @@ const INSERT: &str = "INSERT INTO gateways (id, name, url, credential_hash, enro
 
 const REPLACE: &str = "UPDATE gateways SET name = ?2, url = ?3, credential_hash = ?4, \
     enrolled_at = ?5, enrolled_by = ?6, last_seen_at = NULL, transition_at = NULL, \
-    heartbeat = NULL, deleted_at = NULL WHERE id = ?1 \
+    heartbeat = NULL, audit_alarm = NULL, deleted_at = NULL WHERE id = ?1 \
     AND EXISTS (SELECT 1 FROM join_tokens WHERE hash = ?7 AND used_for = ?8)";
 
-const RECORD: &str = "UPDATE gateways SET last_seen_at = ?2, transition_at = ?3, heartbeat = ?4 \
+const RECORD: &str = "UPDATE gateways SET last_seen_at = ?2, transition_at = ?3, heartbeat = ?4, \
+    audit_alarm = COALESCE(audit_alarm, ?5) \
     WHERE id = ?1 AND deleted_at IS NULL";
 
 const FORGET: &str = "UPDATE gateways SET deleted_at = ?2 WHERE id = ?1 AND deleted_at IS NULL";
@@ -51,6 +56,7 @@ struct Row {
     enrolled_at: i64,
     last_seen_at: Option<i64>,
     heartbeat: Option<String>,
+    audit_alarm: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +73,12 @@ struct Count {
 impl TryFrom<Row> for GatewayRecord {
     type Error = PortError;
     fn try_from(row: Row) -> Result<Self, PortError> {
+        let alarm = row.audit_alarm.as_deref().map(serde_json::from_str);
         let last = match (row.last_seen_at, row.heartbeat) {
             (Some(seen_at), Some(heartbeat)) => Some(LastWritten {
                 seen_at: time(seen_at)?,
                 heartbeat: serde_json::from_str(&heartbeat).map_err(|e| unreadable(&e))?,
+                audit_alarm: alarm.transpose().map_err(|e| unreadable(&e))?,
             }),
             _ => None,
         };
@@ -160,17 +168,24 @@ impl<D: Database> GatewayStore for SqlStore<D> {
     async fn record(&self, id: &GatewayId, vital: &Vital) -> Result<bool, PortError> {
         let heartbeat = serde_json::to_string(&vital.heartbeat)
             .map_err(|e| PortError::Failed(format!("a heartbeat has no JSON form: {e}")))?;
+        let alarm = vital.audit_alarm.as_ref().map(serde_json::to_string);
+        let alarm = alarm
+            .transpose()
+            .map_err(|e| PortError::Failed(format!("an alarm has no JSON form: {e}")))?;
         let parameters = vec![
             id.as_str().into(),
             vital.seen_at.into(),
             vital.transition_at.into(),
             Value::Text(heartbeat),
+            alarm.as_deref().into(),
         ];
-        let changed = self
-            .0
-            .write(vec![Statement::new(RECORD, parameters)])
-            .await?;
-        Ok(changed.first() == Some(&1))
+        let mut statements = Vec::new();
+        if let Some(alarm) = &vital.audit_alarm {
+            statements.push(audit::insert_if_first_alarm(&note(id, alarm), id));
+        }
+        statements.push(Statement::new(RECORD, parameters));
+        let changed = self.0.write(statements).await?;
+        Ok(changed.last() == Some(&1))
     }
 
     async fn forget(&self, id: &GatewayId, note: &AuditNote) -> Result<bool, PortError> {
@@ -178,5 +193,19 @@ impl<D: Database> GatewayStore for SqlStore<D> {
         let note = audit::insert_if_forgotten(note, id);
         let changed = self.0.write(vec![note, forget]).await?;
         Ok(changed.last() == Some(&1))
+    }
+}
+
+fn note(id: &GatewayId, alarm: &AuditAlarm) -> AuditNote {
+    let (known, said) = (&alarm.known, &alarm.said);
+    AuditNote {
+        at: alarm.at,
+        actor: "registry".to_owned(),
+        action: "gateway.audit_moved_back",
+        gateway_id: Some(id.clone()),
+        detail: format!(
+            "{id}: its audit had reached entry {} ({}) and now says {} ({})",
+            known.seq, known.hash, said.seq, said.hash
+        ),
     }
 }

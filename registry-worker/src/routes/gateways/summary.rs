@@ -45,6 +45,7 @@ pub(super) fn summary(
         seen_at: last.seen_at,
         slack: WRITE_EVERY + TICK,
         contested: false,
+        audit_alarm: last.audit_alarm,
     });
     let sighting = match (heard, written) {
         (Some(heard), Some(written)) if heard.seen_at < written.seen_at => Some(written),
@@ -52,6 +53,7 @@ pub(super) fn summary(
         (None, written) => written,
     };
     let (status, reason) = status(sighting.as_ref(), &readout.watch, now);
+    let audit_alarm = sighting.as_ref().and_then(|s| s.audit_alarm.clone());
     let (last_seen_at, heartbeat) = sighting.map(|s| (s.seen_at, s.heartbeat)).unzip();
     GatewaySummary {
         id: gateway.id,
@@ -62,5 +64,6 @@ pub(super) fn summary(
         enrolled_at: gateway.enrolled_at,
         last_seen_at,
         heartbeat,
+        audit_alarm,
     }
 }

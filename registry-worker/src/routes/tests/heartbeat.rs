@@ -264,3 +264,38 @@ async fn forgotten_gateways_are_not_heard() {
     let free = registry.join_token(None).await;
     assert_eq!(registry.enroll(&free, "company").await.status, 409);
 }
+
+#[tokio::test]
+async fn an_audit_that_moves_back_is_told_until_the_gateway_is_enrolled_anew() {
+    let registry = Registry::new();
+    let (id, credential) = registry.gateway("company").await;
+    let beat = |sequence, seq: u64, hash: &str| {
+        let mut beat = heartbeat("a", sequence);
+        beat["audit_head"] = json!({"seq": seq, "hash": hash.repeat(64)});
+        beat
+    };
+    for said in [beat(1, 5, "a"), beat(2, 6, "b")] {
+        assert_eq!(registry.beat(&id, &credential, said).await.status, 200);
+    }
+    assert_eq!(shown(&registry, &id).await["audit_alarm"], Json::Null);
+    // Longer after the last write than the least time between two.
+    registry.wait(10);
+    for said in [beat(3, 2, "c"), beat(4, 9, "d"), beat(5, 3, "e")] {
+        assert_eq!(registry.beat(&id, &credential, said).await.status, 200);
+        registry.wait(10);
+    }
+    let gateway = shown(&registry, &id).await;
+    assert_eq!(gateway["status"], "degraded");
+    assert_eq!(gateway["audit_alarm"]["known"]["seq"], 6);
+    assert_eq!(gateway["audit_alarm"]["said"]["seq"], 2);
+    assert!(
+        gateway["reason"].as_str().unwrap().contains("entry 6"),
+        "{gateway}"
+    );
+    let audit = registry.ada("GET", "/api/v1/audit", Json::Null).await.body;
+    let items = audit["items"].as_array().unwrap().clone();
+    let alarms = items
+        .iter()
+        .filter(|entry| entry["action"] == "gateway.audit_moved_back");
+    assert_eq!(alarms.count(), 1, "{audit}");
+}

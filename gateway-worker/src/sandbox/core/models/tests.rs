@@ -52,6 +52,7 @@ fn ada() -> Principal {
     Principal {
         subject: "ada@example.com".to_owned(),
         role: domain::access::Role::Admin,
+        groups: Vec::new(),
     }
 }
 
