@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a lab that cannot be set up fails the test"
 )]
 #![expect(dead_code, reason = "the lab serves the tests with the script too")]

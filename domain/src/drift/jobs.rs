@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
 
-    fn job(id: &str, schedule: Value) -> Value {
+    fn job(id: &str, schedule: &Value) -> Value {
         json!({"id": id, "name": "daily", "enabled": true, "schedule": schedule,
             "payload": {"kind": "agentTurn", "message": "m"}, "createdAtMs": 5,
             "state": {"nextRunAtMs": 1}, "updatedAtMs": 7})
@@ -274,18 +274,18 @@ mod tests {
     #[test]
     fn only_accepted_jobs_stay_and_bookkeeping_does_not_count() {
         let hourly = json!({"kind": "every", "everyMs": 3_600_000});
-        let accepted = things(&[job("a", hourly.clone())]).unwrap();
+        let accepted = things(&[job("a", &hourly)]).unwrap();
         let rules = JobRules {
             accepted: Some(accepted),
             ..JobRules::default()
         };
-        let mut ran = job("a", hourly.clone());
+        let mut ran = job("a", &hourly);
         ran["state"] = json!({"nextRunAtMs": 9});
         ran["enabled"] = json!(false);
         assert_eq!(ids(&rules, &[ran]), []);
-        let mut changed = job("a", hourly.clone());
+        let mut changed = job("a", &hourly);
         changed["payload"]["message"] = json!("something else");
-        let same_name = job("b", hourly.clone());
+        let same_name = job("b", &hourly);
         let heartbeat = json!({"id": "h", "payload": {"kind": "heartbeat"}, "enabled": true});
         assert_eq!(
             ids(&rules, &[changed, same_name, heartbeat]),
@@ -294,7 +294,7 @@ mod tests {
                 ("b".to_owned(), Remedy::Remove)
             ]
         );
-        assert_eq!(ids(&JobRules::default(), &[job("b", hourly)]), [], "auto");
+        assert_eq!(ids(&JobRules::default(), &[job("b", &hourly)]), [], "auto");
     }
 
     #[test]
@@ -305,11 +305,16 @@ mod tests {
             min_interval_seconds: Some(900),
             max_jobs: Some(1),
         };
-        let mut newer = job("newer", every(60));
+        let mut newer = job("newer", &every(60));
         newer["createdAtMs"] = json!(6);
-        let mut off = job("off", every(1));
+        let mut off = job("off", &every(1));
         off["enabled"] = json!(false);
-        let jobs = [newer, job("often", every(5)), job("older", every(15)), off];
+        let jobs = [
+            newer,
+            job("often", &every(5)),
+            job("older", &every(15)),
+            off,
+        ];
         assert_eq!(
             ids(&rules, &jobs),
             [
