@@ -27,13 +27,15 @@ pub(crate) enum Section {
     Effective,
     /// What agents want to change about themselves.
     Proposals,
+    /// Generations of its state.
+    Snapshots,
     /// Who did what.
     Audit,
 }
 
 impl Section {
     /// All sections.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Overview,
         Self::Usage,
         Self::Policy,
@@ -44,15 +46,17 @@ impl Section {
         Self::Versions,
         Self::Effective,
         Self::Proposals,
+        Self::Snapshots,
         Self::Audit,
     ];
 
     /// Those with a tab of their own, in its order.
-    pub(crate) const TABS: [Self; 5] = [
+    pub(crate) const TABS: [Self; 6] = [
         Self::Overview,
         Self::Usage,
         Self::Policy,
         Self::Proposals,
+        Self::Snapshots,
         Self::Audit,
     ];
 
@@ -89,6 +93,7 @@ impl Section {
             Self::Versions => "versions",
             Self::Effective => "effective",
             Self::Proposals => "proposals",
+            Self::Snapshots => "snapshots",
             Self::Audit => "audit",
         }
     }
@@ -106,6 +111,7 @@ impl Section {
             Self::Versions => "Versions",
             Self::Effective => "Effective",
             Self::Proposals => "Proposals",
+            Self::Snapshots => "Snapshots",
             Self::Audit => "Audit",
         }
     }

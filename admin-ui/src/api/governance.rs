@@ -8,6 +8,7 @@ use domain::wire::gateway::{
     Coverage, DecideProposal, ExplainPolicy, Explanation, Page, PolicyEnvelope, RestorePolicy,
     StoredPolicy,
 };
+use domain::wire::snapshots::{RestoreSnapshot, Snapshot};
 use domain::wire::usage::{BudgetsReport, CallRow, GrantExtension, Stop, StopModels, UsageGroup};
 use gloo_net::http::Method;
 use serde_json::Value;
@@ -149,6 +150,34 @@ impl Gateway {
         let path = format!("proposals/{}/{verb}", percent_encode(id));
         let body = Some(http::body(&DecideProposal { note })?);
         self.call(Call::new(Method::POST, &path, body), abort).await
+    }
+
+    /// `GET snapshots`, newest first.
+    pub(crate) async fn snapshots(
+        &self,
+        before: Option<&str>,
+        abort: Abort,
+    ) -> Result<Page<Snapshot>, ApiError> {
+        self.get(&paged("snapshots", before), abort).await
+    }
+
+    /// `POST snapshots`. The list shows it once it is there.
+    pub(crate) async fn take_snapshot(&self, abort: Abort) -> Result<(), ApiError> {
+        let call = Call::new(Method::POST, "snapshots", Some("{}".to_owned()));
+        self.text(&call, abort).await.map(drop)
+    }
+
+    /// `POST snapshots/N/restore`. What it leads to shows in the status.
+    pub(crate) async fn restore_snapshot(
+        &self,
+        generation: u64,
+        note: Option<String>,
+        abort: Abort,
+    ) -> Result<(), ApiError> {
+        let path = format!("snapshots/{generation}/restore");
+        let body = Some(http::body(&RestoreSnapshot { note })?);
+        let call = Call::new(Method::POST, &path, body);
+        self.text(&call, abort).await.map(drop)
     }
 
     /// `GET audit/verify`, against an entry that is known from elsewhere if one is given.

@@ -4,4 +4,5 @@ pub(crate) mod audit;
 pub(crate) mod effective;
 pub(crate) mod overview;
 pub(crate) mod show;
+pub(crate) mod snapshots;
 pub(crate) mod versions;

@@ -61,7 +61,7 @@ pub(crate) fn section() -> AnyView {
             </div>
             <section class="panel danger-zone" aria-labelledby="p-danger">
                 <h3 id="p-danger">"Destroy the container"</h3>
-                <p class="muted">"Ends it at once, with its file system. The policy, usage and audit stay, and a start makes a new container."</p>
+                <p class="muted">"Saves its state, then ends it with its file system. The policy, usage, audit and snapshots stay, and a start makes a new container."</p>
                 <ActionButton action=SandboxAction::Destroy text="Destroy" needs=Role::Admin />
             </section>
         }

@@ -6,7 +6,7 @@ use domain::id::GatewayId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::{audit, effective, overview, versions};
+use super::{audit, effective, overview, snapshots, versions};
 use crate::components::gateway_context::GatewayContext;
 use crate::components::leave_guard::LeaveGuard;
 use crate::components::lifecycle::LifecycleButtons;
@@ -62,6 +62,7 @@ fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
         Section::Versions => versions::section(),
         Section::Effective => effective::section(),
         Section::Proposals => pages::proposals::section(),
+        Section::Snapshots => snapshots::section(),
         Section::Audit => audit::section(),
     };
     view! {
