@@ -99,7 +99,10 @@ fn jobs() -> Vec<String> {
         let off = if job["enabled"] == false { " off" } else { "" };
         format!("{}{off}", job["name"].as_str().unwrap())
     };
-    found["jobs"].as_array().unwrap().iter().map(name).collect()
+    // Two are OpenClaw's own and switched off: heartbeats, and the review of skills.
+    let own = |job: &&Value| job["declarationKey"].is_null();
+    let jobs = found["jobs"].as_array().unwrap().iter();
+    jobs.filter(own).map(name).collect()
 }
 
 fn job(name: &str, minutes: u64) -> Value {

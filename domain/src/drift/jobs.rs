@@ -23,6 +23,9 @@ const DEFINITION: [&str; 13] = [
     "trigger",
     "wakeMode",
 ];
+/// What the declaration keys of OpenClaw's own jobs begin with (2026.9.6): its `cron.add`
+/// takes no such key from anybody.
+const OPENCLAW_S: [&str; 2] = ["heartbeat:", "skill-collection-review:"];
 /// Longest name of a job in what is reported, in characters.
 const MAX_NAME: usize = 120;
 /// A stream's job may run this often, in seconds (OpenClaw 2026.9.6).
@@ -84,7 +87,7 @@ impl JobRules {
     pub fn offences(&self, jobs: &[Value]) -> Vec<Offence> {
         let mut found = Vec::new();
         let mut on = Vec::new();
-        for job in jobs.iter().filter(|job| !is_heartbeat(job)) {
+        for job in jobs.iter().filter(|job| !is_openclaw_s(job)) {
             let Some((name, hash)) = thing(job) else {
                 continue;
             };
@@ -238,9 +241,10 @@ fn values(field: &str, least: u64, most: u64) -> Option<Vec<u64>> {
     Some(found)
 }
 
-/// OpenClaw's own, which follows its configuration and which nobody else can make.
-fn is_heartbeat(job: &Value) -> bool {
-    job.pointer("/payload/kind").and_then(Value::as_str) == Some("heartbeat")
+/// OpenClaw's own, which follows its configuration: nobody else can make or remove one.
+fn is_openclaw_s(job: &Value) -> bool {
+    let key = job.get("declarationKey").and_then(Value::as_str);
+    key.is_some_and(|key| OPENCLAW_S.iter().any(|own| key.starts_with(own)))
 }
 
 fn offence(job: &Value, remedy: Remedy, why: String) -> Option<Offence> {
@@ -286,7 +290,7 @@ mod tests {
         let mut changed = job("a", &hourly);
         changed["payload"]["message"] = json!("something else");
         let same_name = job("b", &hourly);
-        let heartbeat = json!({"id": "h", "payload": {"kind": "heartbeat"}, "enabled": true});
+        let heartbeat = json!({"id": "h", "declarationKey": "heartbeat:main", "enabled": true});
         assert_eq!(
             ids(&rules, &[changed, same_name, heartbeat]),
             [
