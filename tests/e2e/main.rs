@@ -14,6 +14,7 @@ mod browser;
 mod chat;
 mod container;
 mod fleet;
+mod models;
 mod policy;
 mod recovery;
 mod restart;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         }
     };
     let trials = [
+        models::trials(&world),
         fleet::trials(&world),
         browser::before_restart(&world),
         chat::trials(&world),

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod forge;
 pub mod lone_registry;
 pub mod machine;
+pub mod model_upstream;
 pub mod openclaw;
 pub mod stack;
 pub mod wait;

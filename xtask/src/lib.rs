@@ -9,6 +9,7 @@ pub mod cli;
 pub mod dev;
 pub mod engine;
 pub mod lock;
+pub mod lone_gateway;
 pub mod secrets;
 pub mod standins;
 pub mod test;

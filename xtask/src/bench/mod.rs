@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the gateway costs. docs/bench.md says how to read it.
 
 mod load;
+mod models;
 mod policy;
 mod proxy;
 mod report;
@@ -25,6 +26,8 @@ pub struct BenchArgs {
 enum What {
     /// Requests through the gateway's front door against a bare pass-through Worker in the same workerd.
     Proxy(proxy::ProxyArgs),
+    /// Model calls through the gateway against a Worker that passes them on and against the model server itself.
+    Models(models::ModelsArgs),
     /// Compiling and explaining a large policy, natively.
     Policy(policy::PolicyArgs),
 }
@@ -36,6 +39,7 @@ enum What {
 pub fn run(checkout: &Checkout, args: &BenchArgs, progress: &Progress) -> anyhow::Result<()> {
     match &args.what {
         What::Proxy(args) => proxy::run(checkout, args, progress),
+        What::Models(args) => models::run(checkout, args, progress),
         What::Policy(args) => policy::run(args),
     }
 }

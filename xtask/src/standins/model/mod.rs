@@ -1,11 +1,12 @@
 //! A deterministic model server for machines without a provider's key. It speaks
-//! OpenAI's Chat Completions and Anthropic's Messages, streaming and not, and
+//! OpenAI's Chat Completions, Responses and embeddings and Anthropic's Messages, streaming and not, and
 //! does what the directives in the newest user message say (see [`script`]).
 
 mod anthropic;
 mod openai;
 mod record;
 mod reply;
+mod responses;
 mod routes;
 pub mod script;
 mod sse;

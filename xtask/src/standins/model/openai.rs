@@ -64,6 +64,33 @@ pub(super) fn read(body: &Value) -> Result<Conversation, &'static str> {
     })
 }
 
+/// Vectors for texts: each of eight numbers that follow from its bytes.
+pub(super) fn embed(body: &Value) -> Result<Value, &'static str> {
+    let texts: Vec<String> = match body.get("input") {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(Value::Array(texts)) => texts.iter().map(|one| text(Some(one))).collect(),
+        _ => return Err("input must be a text or an array of texts"),
+    };
+    let vector = |text: &str| {
+        let mut sums = [1u64; 8];
+        for (at, byte) in text.bytes().enumerate() {
+            if let Some(sum) = sums.get_mut(at % 8) {
+                *sum = (*sum * 31 + u64::from(byte)) % 1_009;
+            }
+        }
+        sums.map(|sum| f64::from(u32::try_from(sum).unwrap_or(0)) / 1_009.0)
+    };
+    let data = texts.iter().enumerate().map(
+        |(index, text)| json!({ "object": "embedding", "index": index, "embedding": vector(text) }),
+    );
+    let data: Vec<Value> = data.collect();
+    let tokens = texts.iter().map(String::len).sum::<usize>().div_ceil(4);
+    Ok(json!({
+        "object": "list", "data": data, "model": body.get("model"),
+        "usage": { "prompt_tokens": tokens, "total_tokens": tokens },
+    }))
+}
+
 /// A context block that OpenClaw adds by itself, not what somebody wrote.
 pub(super) fn internal(text: &str) -> bool {
     text.trim_start()

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::record::{RequestRecord, keepable};
 use super::script::Script;
 use super::sse::{self, Event};
-use super::{MODEL_ID, ModelServer, anthropic, openai, reply};
+use super::{MODEL_ID, ModelServer, anthropic, openai, reply, responses};
 
 /// Largest request: 32 MiB, the limit of Anthropic's API.
 const MAX_BODY: usize = 32 * 1024 * 1024;
@@ -22,6 +22,8 @@ const MAX_BODY: usize = 32 * 1024 * 1024;
 pub(super) fn router(server: ModelServer) -> Router {
     Router::new()
         .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/responses", post(create_response))
+        .route("/v1/embeddings", post(embeddings))
         .route("/v1/messages", post(messages))
         .route("/v1/models", get(models))
         .route("/__stand-in/requests", get(requests))
@@ -33,13 +35,14 @@ pub(super) fn router(server: ModelServer) -> Router {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dialect {
     OpenAi,
+    Responses,
     Anthropic,
 }
 
 impl Dialect {
     fn error(self, status: StatusCode, message: &str) -> Response {
         let body = match self {
-            Self::OpenAi => openai::error(status.as_u16(), message),
+            Self::OpenAi | Self::Responses => openai::error(status.as_u16(), message),
             Self::Anthropic => anthropic::error(status.as_u16(), message),
         };
         (status, Json(body)).into_response()
@@ -47,7 +50,7 @@ impl Dialect {
 
     fn key(self, headers: &HeaderMap) -> Option<&str> {
         match self {
-            Self::OpenAi => headers
+            Self::OpenAi | Self::Responses => headers
                 .get(header::AUTHORIZATION)?
                 .to_str()
                 .ok()?
@@ -64,6 +67,30 @@ async fn chat_completions(
     body: Bytes,
 ) -> Response {
     answer(Dialect::OpenAi, &server, &uri, &headers, &body)
+}
+
+async fn create_response(
+    State(server): State<ModelServer>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    answer(Dialect::Responses, &server, &uri, &headers, &body)
+}
+
+/// Vectors that mean nothing, but are the same for the same text.
+async fn embeddings(
+    State(server): State<ModelServer>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> Response {
+    if Dialect::OpenAi.key(&headers) != Some(&*server.key) {
+        return Dialect::OpenAi.error(StatusCode::UNAUTHORIZED, WRONG_KEY);
+    }
+    match openai::embed(&body) {
+        Ok(answer) => Json(answer).into_response(),
+        Err(why) => Dialect::OpenAi.error(StatusCode::BAD_REQUEST, why),
+    }
 }
 
 async fn messages(
@@ -117,6 +144,7 @@ fn answer(
             .unwrap_or_default(),
         tools: match dialect {
             Dialect::OpenAi => openai::tool_names(body),
+            Dialect::Responses => responses::tool_names(body),
             Dialect::Anthropic => anthropic::tool_names(body),
         },
         status: 0,
@@ -141,6 +169,7 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
     };
     let read = match dialect {
         Dialect::OpenAi => openai::read(body),
+        Dialect::Responses => responses::read(body),
         Dialect::Anthropic => anthropic::read(body),
     };
     let conversation = match read {
@@ -161,6 +190,7 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
     if !record.stream {
         return match dialect {
             Dialect::OpenAi => Json(openai::whole(number, created, model, &reply)),
+            Dialect::Responses => Json(responses::whole(number, created, model, &reply)),
             Dialect::Anthropic => Json(anthropic::whole(number, model, &reply)),
         }
         .into_response();
@@ -172,6 +202,7 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
                 .and_then(Value::as_bool);
             openai::stream(number, created, model, &reply, counted.unwrap_or_default())
         }
+        Dialect::Responses => responses::stream(number, created, model, &reply),
         Dialect::Anthropic => anthropic::stream(number, model, &reply),
     };
     if script.cut {

@@ -1,0 +1,34 @@
+//! Model calls through a gateway Worker by itself, with a model server that does
+//! what it is told: budgets under load and across a kill, hostile providers, and
+//! calls that end before their time.
+
+mod endings;
+mod hostile;
+mod lone;
+mod storm;
+
+use libtest_mimic::Trial;
+
+use crate::stage::World;
+
+/// Ignored: these have not passed yet. `--ignored` runs them.
+pub(crate) fn trials(world: &World) -> Vec<Trial> {
+    let trials = vec![
+        world.stage_trial(
+            "models::a_budget_is_neither_overshot_nor_starved_nor_lost_by_kill_9",
+            async |stage| storm::run(&stage.environment()?).await,
+        ),
+        world.stage_trial(
+            "models::whatever_a_provider_sends_is_bounded_and_counted",
+            async |stage| hostile::run(&stage.environment()?).await,
+        ),
+        world.stage_trial(
+            "models::calls_end_with_the_client_and_with_the_kill_switch",
+            async |stage| endings::run(&stage.environment()?).await,
+        ),
+    ];
+    let ignored = trials
+        .into_iter()
+        .map(|trial| trial.with_ignored_flag(true));
+    ignored.collect()
+}

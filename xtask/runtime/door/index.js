@@ -1,0 +1,15 @@
+// The container's door from outside a container: what a lone gateway's tests and
+// benchmarks send their model calls through. See xtask/src/lone_gateway.rs.
+//
+//   /gateway/PATH  http://models.internal/PATH of the gateway
+//   /bare/PATH     the same through a Worker that passes everything on
+
+export default {
+  fetch(request, env) {
+    const url = new URL(request.url);
+    const [, side, ...path] = url.pathname.split("/");
+    const target = side === "bare" ? env.BARE : env.GATEWAY;
+    const inner = `http://models.internal/${path.join("/")}${url.search}`;
+    return target.fetch(new Request(inner, request), { redirect: "manual" });
+  },
+};
