@@ -15,8 +15,9 @@ use super::layout::GatewayPlace;
 use crate::standins::Server;
 use crate::ui::Progress;
 
-/// How long the containers may take to stop: OpenClaw needs 2 to 8 s when idle.
-const CONTAINERS_LIMIT: Duration = Duration::from_secs(20);
+/// How long the containers may take to stop: OpenClaw needs 2 to 8 s when idle, and
+/// then its state is saved.
+const CONTAINERS_LIMIT: Duration = Duration::from_secs(60);
 /// How long what is left of them has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(3);
 /// Pause between two looks at a container that stops.
