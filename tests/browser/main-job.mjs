@@ -5,7 +5,17 @@
 import { addChip, applied, chips, COMMAND_RAN, online, openGateway, openSection, RUN_A_COMMAND, turn } from "./lib/app.mjs";
 import { accessible, check, done, input, landmarks, pictures, refused, signIn, withPage } from "./lib/browser.mjs";
 
-const SECTIONS = ["Versions", "Effective"];
+const SECTIONS = [
+  "Usage",
+  "All clauses",
+  "Explain",
+  "Tests",
+  "Coverage",
+  "Versions",
+  "Effective",
+  "Proposals",
+  "Audit",
+];
 
 await withPage(
   async (page) => {
@@ -56,9 +66,9 @@ await withPage(
 
     for (const section of SECTIONS) {
       await openSection(page, section);
-      await page.getByText("Loading").waitFor({ state: "hidden" });
+      for (const loading of await page.getByText("Loading").all()) await loading.waitFor({ state: "hidden" });
       await accessible(page, section);
-      await pictures(page, section.toLowerCase());
+      await pictures(page, section.toLowerCase().replace(" ", "-"));
     }
     done("every section of a gateway is accessible");
   },
