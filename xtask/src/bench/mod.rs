@@ -6,6 +6,7 @@ mod policy;
 mod proxy;
 mod report;
 mod scene;
+mod snapshots;
 mod upstream;
 
 use clap::{Args, Subcommand};
@@ -30,6 +31,8 @@ enum What {
     Models(models::ModelsArgs),
     /// Compiling and explaining a large policy, natively.
     Policy(policy::PolicyArgs),
+    /// Taking and restoring a snapshot of a gigabyte, against `tar | zstd`.
+    Snapshots(snapshots::SnapshotArgs),
 }
 
 /// Measures.
@@ -41,5 +44,6 @@ pub fn run(checkout: &Checkout, args: &BenchArgs, progress: &Progress) -> anyhow
         What::Proxy(args) => proxy::run(checkout, args, progress),
         What::Models(args) => models::run(checkout, args, progress),
         What::Policy(args) => policy::run(args),
+        What::Snapshots(args) => snapshots::run(checkout, args, progress),
     }
 }

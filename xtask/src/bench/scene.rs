@@ -52,7 +52,25 @@ pub(super) struct Scene {
 
 /// A folder that goes with its owner.
 #[derive(Debug)]
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// A new one among the temporary files.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn temporary(name: &str) -> anyhow::Result<Self> {
+        let path = std::env::temp_dir().join(format!("tedix-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -66,11 +84,8 @@ impl Scene {
     /// # Errors
     /// When a part does not start.
     pub(super) async fn start(tools: &Tools, artifacts: &Artifacts) -> anyhow::Result<Self> {
-        let folder =
-            Folder(std::env::temp_dir().join(format!("tedix-bench-{}", std::process::id())));
-        let root = &folder.0;
-        std::fs::create_dir_all(root)
-            .with_context(|| format!("{} cannot be made", root.display()))?;
+        let folder = Folder::temporary("bench")?;
+        let root = folder.path();
         let [issuer_port, main_port, gateway_port, bare_port] = free_ports()?;
         let url = format!("http://localhost:{gateway_port}");
         let issuer = Issuer::open(

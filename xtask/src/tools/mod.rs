@@ -23,6 +23,7 @@ use cargo_program::CargoProgram;
 pub use browser::{Browser, ensure_browser};
 pub use cache::Cache;
 pub use npm::{NodePackages, OPENCLAW_PACKAGE};
+pub(crate) use search_path::require;
 pub use wasm_target::WasmToolchain;
 pub(crate) use wasm_target::{TRIPLE as WASM_TRIPLE, native_identity};
 
