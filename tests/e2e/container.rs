@@ -63,6 +63,24 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
             },
         ),
         world.trial(
+            "container::state_internal_answers_tedix_init_alone",
+            async |stack| {
+                let seen = probe(stack).await?;
+                for attempt in [
+                    "state_without",
+                    "state_with_model_key",
+                    "lease_with_model_key",
+                ] {
+                    ensure!(
+                        seen[attempt]["status"] == 401,
+                        "{attempt}: {}",
+                        seen[attempt]
+                    );
+                }
+                Ok(())
+            },
+        ),
+        world.trial(
             "container::models_internal_takes_the_gateway_s_key_alone",
             async |stack| {
                 let seen = probe(stack).await?;

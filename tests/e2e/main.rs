@@ -19,6 +19,7 @@ mod policy;
 mod recovery;
 mod restart;
 mod stage;
+mod state;
 mod websocket;
 
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         policy::trials(&world),
         attacks::trials(&world),
         container::trials(&world),
+        state::trials(&world),
         restart::trials(&world),
         browser::after_restart(&world),
         recovery::trials(&world),

@@ -43,6 +43,7 @@ for (const path of ["/", "/root", "/home", "/tmp", "/data"]) {
 }
 
 const governance = "http://governance.internal/v1";
+const state = "http://state.internal/v1";
 const models = "http://models.internal";
 const report = {
   method: "POST",
@@ -61,6 +62,13 @@ const seen = {
   config_with_model_key: await ask(`${governance}/config`, bearer(key)),
   config_with_guess: await ask(`${governance}/config`, bearer("tic_guess")),
   report_without: await ask(`${governance}/reports`, report),
+  state_without: await ask(`${state}/generations`),
+  state_with_model_key: await ask(`${state}/generations`, bearer(key)),
+  lease_with_model_key: await ask(`${state}/lease`, {
+    ...report,
+    headers: { ...report.headers, ...bearer(key).headers },
+    body: JSON.stringify({ instance: "probe" }),
+  }),
   models_without_key: await ask(`${models}/openai/v1/chat/completions`, chat({})),
   models_with_key: await ask(`${models}/openai/v1/chat/completions`, chat(bearer(key).headers)),
   models_elsewhere: await ask(`${models}/openai/v1/../../__stand-in/requests`, bearer(key)),

@@ -149,6 +149,8 @@ fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
         .map(str::to_owned)
         .to_vec(),
         workdir: PathBuf::from("/"),
+        // The image of container/Dockerfile has one of its own.
+        caches: vec!["compile-cache".to_owned()],
     }
 }
 

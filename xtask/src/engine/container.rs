@@ -297,7 +297,7 @@ impl Container {
         let staging = self.staging();
         std::fs::create_dir_all(&staging)?;
         let data = config.data_dir(key);
-        std::fs::create_dir_all(&data)?;
+        empty(&data, &image.caches)?;
         let surroundings = self.surroundings.get_or_init(|| Surroundings {
             hostname: shared.egress.hostname().to_owned(),
             proxy: shared.egress.proxy_port().map(plain::proxy_variables),
@@ -407,6 +407,24 @@ fn environment<'a>(
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect()
+}
+
+/// Makes a folder that holds nothing but those of `kept` that were there: the disk of a
+/// container is new at each start.
+fn empty(folder: &Path, kept: &[String]) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if kept.iter().any(|name| entry.file_name() == name.as_str()) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -87,6 +87,8 @@ pub struct Image {
     pub env: Vec<String>,
     /// Where the program starts; absolute.
     pub workdir: PathBuf,
+    /// Folders of /data that outlive a container: caches that a real image brings.
+    pub caches: Vec<String>,
 }
 
 impl Default for Image {
@@ -98,6 +100,7 @@ impl Default for Image {
             cmd: Vec::new(),
             env: Vec::new(),
             workdir: PathBuf::from("/"),
+            caches: Vec::new(),
         }
     }
 }

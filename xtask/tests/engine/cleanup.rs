@@ -73,14 +73,14 @@ async fn a_killed_engine_takes_its_containers_with_it() {
         engine.wait().await.unwrap();
         nothing_left(&folder).await;
 
-        // And the next one starts on what it has left, with the data there.
+        // And the next one starts on what it has left, with an empty disk.
         let host = Engine::start(config(state.path(), isolation))
             .await
             .unwrap();
         let api = Api {
             socket: state.path().join("engine.sock"),
         };
-        api.shell("a", "test -e /data/up").await;
+        api.shell("a", "test ! -e /data/up").await;
         assert_eq!(api.wait("a").await, 0);
         assert_eq!(
             std::fs::read_dir(folder.join("instances")).unwrap().count(),

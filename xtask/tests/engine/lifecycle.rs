@@ -199,14 +199,15 @@ async fn containers_are_listed_by_label() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn data_outlives_the_instance_and_nothing_else_does() {
+async fn nothing_outlives_the_instance_but_its_log_and_caches() {
     for isolation in isolations() {
         let host = start(isolation).await;
         let state = host.state;
         host.api
             .shell(
                 "a",
-                "echo kept > /data/file; echo lost > /tmp/file; echo lost > /file; echo said",
+                "mkdir /data/cache /data/other; echo kept > /data/cache/file; \
+                 echo lost > /data/file; echo lost > /tmp/file; echo lost > /file; echo said",
             )
             .await;
         assert_eq!(host.api.wait("a").await, 0);
@@ -218,7 +219,8 @@ async fn data_outlives_the_instance_and_nothing_else_does() {
             .await
             .unwrap();
         host.api.shell("a", "sleep 60").await;
-        assert_eq!(host.api.sh("a", "cat /data/file").await, "kept\n");
+        assert_eq!(host.api.sh("a", "cat /data/cache/file").await, "kept\n");
+        assert_eq!(host.api.sh("a", "ls /data").await, "cache\n");
         assert_eq!(
             host.api
                 .sh("a", "ls /tmp; test -e /file || echo gone")
@@ -226,7 +228,7 @@ async fn data_outlives_the_instance_and_nothing_else_does() {
             "gone\n"
         );
 
-        // The same data under the name of a later session: the first has to go.
+        // The same place under the name of a later session: the first has to go.
         host.api.sidecar("workerd-s1-a").await;
         host.api
             .create("workerd-s1-a", &shell("sleep 60"), &[])
@@ -234,7 +236,7 @@ async fn data_outlives_the_instance_and_nothing_else_does() {
         assert_eq!(host.api.post("/containers/workerd-s1-a/start").await.0, 204);
         assert_eq!(host.api.get("/containers/a/json").await.0, 404);
         assert_eq!(
-            host.api.sh("workerd-s1-a", "cat /data/file").await,
+            host.api.sh("workerd-s1-a", "cat /data/cache/file").await,
             "kept\n"
         );
 

@@ -35,6 +35,7 @@ pub(crate) fn config(state_dir: &Path, isolation: Isolation) -> EngineConfig {
                 target: SELF_IN_CONTAINER.into(),
             }],
             env: vec!["FROM_IMAGE=yes".into()],
+            caches: vec!["cache".into()],
             ..Image::default()
         },
         egress_image: EGRESS_IMAGE.into(),
