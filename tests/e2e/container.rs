@@ -1,6 +1,8 @@
 //! What somebody can do who runs commands inside the container: an agent with
 //! `exec` that was talked into attacking its own gateway.
 
+mod escapes;
+
 use anyhow::{Context, ensure};
 use e2e::machine::files_with;
 use e2e::stack::{PERSONAL, Stack};
@@ -15,7 +17,7 @@ const CHECKOUT: &str = env!("CARGO_MANIFEST_DIR");
 const PROBE: &str = include_str!("container/probe.mjs");
 
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         world.trial(
             "container::the_agent_runs_as_nobody_special",
             async |stack| {
@@ -207,7 +209,9 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
                 Ok(())
             },
         ),
-    ]
+    ];
+    trials.extend(escapes::trials(world));
+    trials
 }
 
 /// What the probe sees.

@@ -16,6 +16,7 @@ mod container;
 mod fleet;
 mod models;
 mod policy;
+mod proof;
 mod recovery;
 mod restart;
 mod stage;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         attacks::trials(&world),
         container::trials(&world),
         state::trials(&world),
+        proof::trials(&world),
         restart::trials(&world),
         browser::after_restart(&world),
         recovery::trials(&world),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::standins::model::MODEL_ID;
+use crate::standins::model::{MODEL_ID, PRICED_MODEL_ID};
 
 /// Models used when the environment names a key and no model.
 const ANTHROPIC_MODEL: &str = "claude-sonnet-4-5";
@@ -89,13 +89,13 @@ impl ModelChoice {
                 .extend(base.map(|base| (format!("{prefix}_BASE_URL"), base)));
         }
         if models.is_empty() {
-            models.push(model(
-                "openai",
-                MODEL_ID,
-                CONTEXT_TOKENS,
-                OUTPUT_TOKENS,
-                true,
-            ));
+            let ids = [MODEL_ID, PRICED_MODEL_ID];
+            models.extend(ids.map(|id| model("openai", id, CONTEXT_TOKENS, OUTPUT_TOKENS, true)));
+            let price = json!({ "input": 1_000_000, "cached_input": 100_000, "output": 4_000_000 });
+            let prices = json!({ format!("openai/{PRICED_MODEL_ID}"): price });
+            choice
+                .vars
+                .insert("MODEL_PRICES".to_owned(), prices.to_string());
             choice
                 .secrets
                 .insert("OPENAI_API_KEY".to_owned(), stand_in_key.to_owned());

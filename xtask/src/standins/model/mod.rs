@@ -16,8 +16,10 @@ use std::sync::{Arc, Mutex};
 use record::Records;
 pub use record::{KEPT_REQUESTS, RequestRecord};
 
-/// Id of the model that it offers.
+/// Id of the model that it offers, which has no price.
 pub const MODEL_ID: &str = "stand-in";
+/// Id of another that answers just the same, and has a price.
+pub const PRICED_MODEL_ID: &str = "stand-in-priced";
 
 /// The server's state. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// How many requests are remembered.
 pub const KEPT_REQUESTS: usize = 100;
+/// How many characters of an answer are remembered.
+pub const KEPT_ANSWER: usize = 1_000;
 
 /// One request. It holds no credential: only whether the right one came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,9 @@ pub struct RequestRecord {
     pub stream: bool,
     /// Names of the tools offered to the model.
     pub tools: Vec<String>,
+    /// The beginning of the text that was answered, at most [`KEPT_ANSWER`] characters.
+    #[serde(default)]
+    pub answer: String,
     /// Status that was answered.
     pub status: u16,
 }

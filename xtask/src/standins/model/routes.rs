@@ -11,10 +11,10 @@ use axum::{Json, Router};
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::record::{RequestRecord, keepable};
+use super::record::{KEPT_ANSWER, RequestRecord, keepable};
 use super::script::Script;
 use super::sse::{self, Event};
-use super::{MODEL_ID, ModelServer, anthropic, openai, reply, responses};
+use super::{MODEL_ID, ModelServer, PRICED_MODEL_ID, anthropic, openai, reply, responses};
 
 /// Largest request: 32 MiB, the limit of Anthropic's API.
 const MAX_BODY: usize = 32 * 1024 * 1024;
@@ -110,8 +110,10 @@ async fn models(State(server): State<ModelServer>, headers: HeaderMap) -> Respon
     if !keys.contains(&Some(&*server.key)) {
         return Dialect::OpenAi.error(StatusCode::UNAUTHORIZED, WRONG_KEY);
     }
-    let model = json!({ "id": MODEL_ID, "object": "model", "created": 0, "owned_by": "stand-in" });
-    Json(json!({ "object": "list", "data": [model] })).into_response()
+    let models = [MODEL_ID, PRICED_MODEL_ID].map(
+        |id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "stand-in" }),
+    );
+    Json(json!({ "object": "list", "data": models })).into_response()
 }
 
 async fn requests(State(server): State<ModelServer>) -> Response {
@@ -147,6 +149,7 @@ fn answer(
             Dialect::Responses => responses::tool_names(body),
             Dialect::Anthropic => anthropic::tool_names(body),
         },
+        answer: String::new(),
         status: 0,
     };
     let response = if !authorized {
@@ -154,7 +157,7 @@ fn answer(
     } else if parsed.is_err() {
         dialect.error(StatusCode::BAD_REQUEST, "the body is not JSON")
     } else {
-        compose(dialect, body, &record)
+        compose(dialect, body, &mut record)
     };
     record.status = response.status().as_u16();
     if let Ok(mut records) = server.records.lock() {
@@ -163,8 +166,8 @@ fn answer(
     response
 }
 
-fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
-    let Some(model) = record.model.as_deref() else {
+fn compose(dialect: Dialect, body: &Value, record: &mut RequestRecord) -> Response {
+    let Some(model) = record.model.clone() else {
         return dialect.error(StatusCode::BAD_REQUEST, "model is required");
     };
     let read = match dialect {
@@ -184,14 +187,15 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
         return dialect.error(status, "the stand-in was told to fail");
     }
     let reply = reply::decide(&conversation, &script);
+    record.answer = reply.text.chars().take(KEPT_ANSWER).collect();
     let created = record.at.timestamp();
     // Unique within a conversation, so that a call's id never comes twice.
     let number = record.at.timestamp_micros().unsigned_abs();
     if !record.stream {
         return match dialect {
-            Dialect::OpenAi => Json(openai::whole(number, created, model, &reply)),
-            Dialect::Responses => Json(responses::whole(number, created, model, &reply)),
-            Dialect::Anthropic => Json(anthropic::whole(number, model, &reply)),
+            Dialect::OpenAi => Json(openai::whole(number, created, &model, &reply)),
+            Dialect::Responses => Json(responses::whole(number, created, &model, &reply)),
+            Dialect::Anthropic => Json(anthropic::whole(number, &model, &reply)),
         }
         .into_response();
     }
@@ -200,10 +204,10 @@ fn compose(dialect: Dialect, body: &Value, record: &RequestRecord) -> Response {
             let counted = body
                 .pointer("/stream_options/include_usage")
                 .and_then(Value::as_bool);
-            openai::stream(number, created, model, &reply, counted.unwrap_or_default())
+            openai::stream(number, created, &model, &reply, counted.unwrap_or_default())
         }
-        Dialect::Responses => responses::stream(number, created, model, &reply),
-        Dialect::Anthropic => anthropic::stream(number, model, &reply),
+        Dialect::Responses => responses::stream(number, created, &model, &reply),
+        Dialect::Anthropic => anthropic::stream(number, &model, &reply),
     };
     if script.cut {
         events.truncate(events.len() / 2);
