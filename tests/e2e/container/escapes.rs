@@ -83,19 +83,34 @@ async fn another_identity(stack: &Stack) -> anyhow::Result<()> {
     for headers in &identities {
         let mut headers = headers.clone();
         headers["if-match"] = json!(format!("\"v{}\"", before.version));
-        for path in ["/_gateway/v1/policy", "/v1/policy", "/v1/../_gateway/v1/policy"] {
-            let mut put = Inquiry::post(format!("http://governance.internal{path}"), headers.clone(), body.clone());
+        for path in [
+            "/_gateway/v1/policy",
+            "/v1/policy",
+            "/v1/../_gateway/v1/policy",
+        ] {
+            let mut put = Inquiry::post(
+                format!("http://governance.internal{path}"),
+                headers.clone(),
+                body.clone(),
+            );
             put.method = "PUT";
             attempts.push(put);
         }
         let post = |path: &str, body: &Value| {
-            Inquiry::post(format!("http://governance.internal{path}"), headers.clone(), body.clone())
+            Inquiry::post(
+                format!("http://governance.internal{path}"),
+                headers.clone(),
+                body.clone(),
+            )
         };
         attempts.push(post("/v1/reports", &report));
         attempts.push(post("/v1/proposals/p1/approve", &json!({})));
         attempts.push(post("/_gateway/v1/models/stop", &json!({})));
         attempts.push(post("/command", &json!({})));
-        attempts.push(Inquiry::get("http://governance.internal/v1/config", headers.clone()));
+        attempts.push(Inquiry::get(
+            "http://governance.internal/v1/config",
+            headers.clone(),
+        ));
     }
     for (attempt, reply) in attempts.iter().zip(container.ask(&attempts, true).await?) {
         ensure!(
@@ -106,7 +121,10 @@ async fn another_identity(stack: &Stack) -> anyhow::Result<()> {
             attempt.headers
         );
     }
-    ensure!(personal.policy().await? == before, "the policy is another one");
+    ensure!(
+        personal.policy().await? == before,
+        "the policy is another one"
+    );
     Ok(())
 }
 
@@ -130,7 +148,10 @@ async fn another_gateway_s_state(stack: &Stack) -> anyhow::Result<()> {
         .map(|url| Inquiry::get(url.as_str(), bearer.clone()))
         .collect();
     for (url, reply) in urls.iter().zip(container.ask(&attempts, true).await?) {
-        ensure!(reply.status == 0 || reply.status >= 400, "{url} answered {reply:?}");
+        ensure!(
+            reply.status == 0 || reply.status >= 400,
+            "{url} answered {reply:?}"
+        );
     }
     Ok(())
 }
@@ -140,9 +161,17 @@ async fn no_token(stack: &Stack) -> anyhow::Result<()> {
     let container = stack.container(PERSONAL)?;
     let key = container.model_key()?;
     let environment = container.run(&["/usr/bin/env"]).await?;
-    ensure!(environment.contains(&key), "not the agent's environment: {environment}");
-    ensure!(!environment.contains("OPENCLAW_GATEWAY"), "a credential of OpenClaw's: {environment}");
-    let config = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
+    ensure!(
+        environment.contains(&key),
+        "not the agent's environment: {environment}"
+    );
+    ensure!(
+        !environment.contains("OPENCLAW_GATEWAY"),
+        "a credential of OpenClaw's: {environment}"
+    );
+    let config = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
     let config: Value = serde_json::from_str(&config).context("the configuration")?;
     ensure!(
         config.pointer("/gateway/auth/token").is_none()
@@ -153,11 +182,22 @@ async fn no_token(stack: &Stack) -> anyhow::Result<()> {
     let url = format!("{OPENCLAW}{ADMIN_RPC_PATH}");
     let attempts = [
         Inquiry::post(&url, json!({}), resolve.clone()),
-        Inquiry::post(&url, json!({ "authorization": format!("Bearer {key}") }), resolve.clone()),
-        Inquiry::post(&url, json!({ "x-openclaw-scopes": "operator.admin" }), resolve),
+        Inquiry::post(
+            &url,
+            json!({ "authorization": format!("Bearer {key}") }),
+            resolve.clone(),
+        ),
+        Inquiry::post(
+            &url,
+            json!({ "x-openclaw-scopes": "operator.admin" }),
+            resolve,
+        ),
     ];
     for reply in container.ask(&attempts, false).await? {
-        ensure!((400..500).contains(&reply.status), "OpenClaw answered {reply:?}");
+        ensure!(
+            (400..500).contains(&reply.status),
+            "OpenClaw answered {reply:?}"
+        );
     }
     Ok(())
 }
@@ -167,7 +207,9 @@ async fn no_token(stack: &Stack) -> anyhow::Result<()> {
 async fn configuration_by_rpc(stack: &Stack) -> anyhow::Result<()> {
     let personal = stack.gateway(PERSONAL)?;
     let container = stack.container(PERSONAL)?;
-    let file = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
+    let file = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
     let get = rpc(&container, "config.get", json!({})).await?;
     let found: Value = serde_json::from_str(&get.body).with_context(|| get.body.clone())?;
     let hash = found
@@ -186,17 +228,29 @@ async fn configuration_by_rpc(stack: &Stack) -> anyhow::Result<()> {
         let parameters = json!({ "raw": patch.to_string(), "baseHash": hash });
         let reply = rpc(&container, "config.patch", parameters).await?;
         ensure!(
-            reply.body.contains("ConfigReadOnly") || reply.body.to_lowercase().contains("read-only"),
+            reply.body.contains("ConfigReadOnly")
+                || reply.body.to_lowercase().contains("read-only"),
             "{patch} was answered {reply:?}"
         );
     }
-    let after = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
+    let after = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
     ensure!(after == file, "the configuration is another one");
     let set = ["plugins", "install", "/data/openclaw/workspace"];
     let printed = openclaw(&container, &set).await?;
-    let enabled = openclaw(&container, &["mcp", "set", "own", r#"{"command":"/bin/sh"}"#]).await?;
-    let after = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
-    ensure!(after == file, "the configuration is another one: {printed} {enabled}");
+    let enabled = openclaw(
+        &container,
+        &["mcp", "set", "own", r#"{"command":"/bin/sh"}"#],
+    )
+    .await?;
+    let after = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
+    ensure!(
+        after == file,
+        "the configuration is another one: {printed} {enabled}"
+    );
     personal.applied(personal.policy().await?.version).await
 }
 
@@ -206,30 +260,48 @@ async fn approvals(stack: &Stack) -> anyhow::Result<()> {
     let container = stack.container(PERSONAL)?;
     let seq = newest(&personal).await?;
     let wrote = container
-        .run(&[NODE, "--no-warnings", "--input-type=module", "--eval", APPROVALS])
+        .run(&[
+            NODE,
+            "--no-warnings",
+            "--input-type=module",
+            "--eval",
+            APPROVALS,
+        ])
         .await?;
     ensure!(wrote.contains("WROTE 1"), "{wrote}");
-    put_right(&personal, &container, seq).await.context("in the database")?;
+    put_right(&personal, &container, seq)
+        .await
+        .context("in the database")?;
 
     let seq = newest(&personal).await?;
     let got = rpc(&container, "exec.approvals.get", json!({})).await?;
     let got: Value = serde_json::from_str(&got.body).with_context(|| got.body.clone())?;
-    let payload = ["/payload", "/result"].iter().find_map(|at| got.pointer(at)).unwrap_or(&got);
+    let payload = ["/payload", "/result"]
+        .iter()
+        .find_map(|at| got.pointer(at))
+        .unwrap_or(&got);
     let mut file = payload.get("file").cloned().context("no approvals")?;
-    file["agents"]["main"] = json!({ "security": "full", "ask": "off", "allowlist": [{ "pattern": STOLEN }] });
+    file["agents"]["main"] =
+        json!({ "security": "full", "ask": "off", "allowlist": [{ "pattern": STOLEN }] });
     let parameters = json!({ "file": file, "baseHash": payload.get("hash") });
     let set = rpc(&container, "exec.approvals.set", parameters).await?;
     ensure!(set.status == 200, "{set:?}");
-    put_right(&personal, &container, seq).await.context("over its RPC")
+    put_right(&personal, &container, seq)
+        .await
+        .context("over its RPC")
 }
 
 /// Waits until what was changed is as the policy says, and the audit tells of it.
 async fn put_right(gateway: &Gateway, container: &Container, seq: u64) -> anyhow::Result<()> {
-    wait::until("the approvals to be put right", wait::HEARTBEATS, async || {
-        let now = rpc(container, "exec.approvals.get", json!({})).await?;
-        let told = audit_after(gateway, seq, "drift.reverted").await?;
-        Ok((told.is_some() && !now.body.contains(STOLEN)).then_some(()))
-    })
+    wait::until(
+        "the approvals to be put right",
+        wait::HEARTBEATS,
+        async || {
+            let now = rpc(container, "exec.approvals.get", json!({})).await?;
+            let told = audit_after(gateway, seq, "drift.reverted").await?;
+            Ok((told.is_some() && !now.body.contains(STOLEN)).then_some(()))
+        },
+    )
     .await
 }
 
@@ -247,21 +319,30 @@ async fn jobs_and_skills(stack: &Stack) -> anyhow::Result<()> {
     });
     let added = rpc(&container, "cron.add", job).await?;
     ensure!(added.status == 200, "{added:?}");
-    let skill = "mkdir -p /data/openclaw/skills/own && printf 'x' > /data/openclaw/skills/own/SKILL.md";
+    let skill =
+        "mkdir -p /data/openclaw/skills/own && printf 'x' > /data/openclaw/skills/own/SKILL.md";
     container.run(&["/bin/sh", "-c", skill]).await?;
-    let found = wait::until("the job and the skill to be found", wait::HEARTBEATS, async || {
-        let entries = personal.audit_after(seq).await?;
-        let drift: Vec<AuditEntry> = entries
-            .into_iter()
-            .filter(|entry| entry.action.starts_with("drift."))
-            .collect();
-        let names = |name: &str| drift.iter().any(|entry| entry.detail.contains(name));
-        Ok((names("an-agent-s-own-job") && names("own")).then_some(drift))
-    })
+    let found = wait::until(
+        "the job and the skill to be found",
+        wait::HEARTBEATS,
+        async || {
+            let entries = personal.audit_after(seq).await?;
+            let drift: Vec<AuditEntry> = entries
+                .into_iter()
+                .filter(|entry| entry.action.starts_with("drift."))
+                .collect();
+            let names = |name: &str| drift.iter().any(|entry| entry.detail.contains(name));
+            Ok((names("an-agent-s-own-job") && names("own")).then_some(drift))
+        },
+    )
     .await;
-    container.run(&["/bin/rm", "-r", "/data/openclaw/skills/own"]).await?;
+    container
+        .run(&["/bin/rm", "-r", "/data/openclaw/skills/own"])
+        .await?;
     let added: Value = serde_json::from_str(&added.body)?;
-    let id = ["/payload/id", "/result/id", "/id"].iter().find_map(|at| added.pointer(at));
+    let id = ["/payload/id", "/result/id", "/id"]
+        .iter()
+        .find_map(|at| added.pointer(at));
     // It may have been taken away already.
     rpc(&container, "cron.remove", json!({ "id": id })).await?;
     found.map(drop)
@@ -282,7 +363,9 @@ async fn second_gateway(stack: &Stack) -> anyhow::Result<()> {
         printed.contains("already running") || printed.contains("already listening"),
         "it was not refused: {printed}"
     );
-    container.run(&["/bin/rm", "-f", "/data/home/own.json"]).await?;
+    container
+        .run(&["/bin/rm", "-f", "/data/home/own.json"])
+        .await?;
     ensure!(personal.health().await?.ready, "the first one is gone");
     personal.applied(personal.policy().await?.version).await
 }
@@ -292,8 +375,12 @@ async fn left_behind(stack: &Stack) -> anyhow::Result<()> {
     let personal = stack.gateway(PERSONAL)?;
     let container = stack.container(PERSONAL)?;
     let before = personal.status().await?;
-    let config = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
-    let left = container.run(&[NODE, "--input-type=module", "--eval", LEFT_BEHIND]).await?;
+    let config = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
+    let left = container
+        .run(&[NODE, "--input-type=module", "--eval", LEFT_BEHIND])
+        .await?;
     ensure!(left.trim() == "LEFT", "{left}");
     let outcome = ended_and_back(stack, &personal, &before.policy.desired_hash, &config).await;
     let rest = "rm -rf /data/openclaw/extensions/mark /data/openclaw/hooks /data/openclaw/mark.cjs \
@@ -325,12 +412,19 @@ async fn ended_and_back(
         status.effective_hash.as_deref() == Some(hash),
         "something else is in force: {status:?}"
     );
-    let now = container.run(&["/bin/cat", "/etc/openclaw/openclaw.json"]).await?;
+    let now = container
+        .run(&["/bin/cat", "/etc/openclaw/openclaw.json"])
+        .await?;
     ensure!(now == config, "the configuration is another one: {now}");
     // Whatever it loads with the first turn is loaded now.
     personal.turn("/say after the start").await?;
-    let mark = container.run(&["/bin/cat", "/data/openclaw/workspace/mark"]).await?;
-    ensure!(!mark.contains("loaded"), "something of the agent's was loaded");
+    let mark = container
+        .run(&["/bin/cat", "/data/openclaw/workspace/mark"])
+        .await?;
+    ensure!(
+        !mark.contains("loaded"),
+        "something of the agent's was loaded"
+    );
     let reported = rpc(&container, "config.get", json!({})).await?;
     ensure!(
         reported.body.contains("/etc/openclaw/openclaw.json"),
@@ -346,14 +440,18 @@ async fn rpc(container: &Container, method: &str, parameters: Value) -> anyhow::
     let headers = json!({ USER_HEADER: INIT_IDENTITY, CLIENT_HEADER: UNKNOWN_CLIENT });
     let body = json!({ "method": method, "params": parameters });
     let url = format!("{OPENCLAW}{ADMIN_RPC_PATH}");
-    let replies = container.ask(&[Inquiry::post(url, headers, body)], false).await?;
+    let replies = container
+        .ask(&[Inquiry::post(url, headers, body)], false)
+        .await?;
     replies.into_iter().next().context("no reply")
 }
 
 /// OpenClaw's command line.
 async fn openclaw(container: &Container, arguments: &[&str]) -> anyhow::Result<String> {
     let script = "/opt/openclaw/node_modules/openclaw/openclaw.mjs";
-    container.run(&[&["/usr/bin/timeout", "60", NODE, script], arguments].concat()).await
+    container
+        .run(&[&["/usr/bin/timeout", "60", NODE, script], arguments].concat())
+        .await
 }
 
 async fn newest(gateway: &Gateway) -> anyhow::Result<u64> {

@@ -17,8 +17,8 @@ const FREE: &str = "stand-in";
 const PRICED: &str = "stand-in-priced";
 /// Longer than the few tokens that a case allows.
 const SPEECH: &str = "one two three four five six seven eight nine ten eleven twelve";
-/// A tool that every agent has, so that a turn takes two calls.
-const TWO_CALLS: &str = "/tool session_status {}";
+/// Tokens that one call says to use, input and output together.
+const CALL: u64 = 1_020;
 
 /// A clause, what is tried, and what has to be seen without it and with it.
 struct Case {
@@ -35,6 +35,8 @@ enum Attempt {
     Calls(&'static str, usize),
     /// Two calls at the same time.
     Together,
+    /// The call of a run that follows on a first one.
+    SecondCall,
     /// A turn of real OpenClaw.
     Turn(&'static str),
     /// A call, and the audit afterwards.
@@ -72,8 +74,10 @@ fn cases(used: u64) -> Vec<Case> {
         "Pacific/Pago_Pago"
     };
     let ample = json!({ "tokens_per_day": used.saturating_mul(20).max(1_000_000) });
-    let unwarned = json!({ "tokens_per_day": used.saturating_mul(20) });
-    let warned = json!({ "tokens_per_day": used.saturating_mul(20), "soft_limit_percent": 1 });
+    // Half of it lies within the second call from here, which is the one with the clause.
+    let limit = used.saturating_add(CALL + CALL / 2).saturating_mul(2);
+    let unwarned = json!({ "tokens_per_day": limit });
+    let warned = json!({ "tokens_per_day": limit, "soft_limit_percent": 50 });
     vec![
         case(
             "/budgets/soft_limit_percent",
@@ -151,8 +155,8 @@ fn cases(used: u64) -> Vec<Case> {
             "/budgets/calls_per_task",
             json!({}),
             json!({ "calls_per_task": 1 }),
-            Attempt::Turn(TWO_CALLS),
-            Shows::Passes("The tool answered"),
+            Attempt::SecondCall,
+            passes,
             Shows::Refuses("the most for one task"),
         ),
         case(
@@ -174,10 +178,14 @@ pub(super) async fn prove(
     // Something is used, in tokens and in money, before any limit is looked at.
     save(gateway, &json!({ "budgets": {} })).await?;
     attempt(stack, gateway, &Attempt::Calls(PRICED, 1)).await?;
-    let used = wait::until("the first calls to be counted", wait::HEARTBEATS, async || {
-        let used = gateway.status().await?.budget.tokens_used;
-        Ok((used >= 100).then_some(used))
-    })
+    let used = wait::until(
+        "the first calls to be counted",
+        wait::HEARTBEATS,
+        async || {
+            let used = gateway.status().await?.budget.tokens_used;
+            Ok((used >= 100).then_some(used))
+        },
+    )
     .await?;
     for case in cases(used) {
         for (state, budgets, shows) in [
@@ -218,11 +226,24 @@ async fn attempt(
             let calls = vec![ask(&key, FREE, &slowly, true); 2];
             Ok(text(container.ask(&calls, true).await?))
         }
+        Attempt::SecondCall => {
+            let mut call = ask(&key, FREE, &say, false);
+            let messages = call
+                .body
+                .as_mut()
+                .and_then(|body| body["messages"].as_array_mut());
+            if let Some(messages) = messages {
+                messages.push(json!({ "role": "assistant", "content": "at work" }));
+            }
+            Ok(text(container.ask(&[call], false).await?))
+        }
         Attempt::Turn(message) => Ok(vec![turn(stack, Who::Agent("main"), message).await?]),
         Attempt::Audit => {
             let seq = gateway.audit().await?.first().map_or(0, |entry| entry.seq);
             let before = gateway.status().await?.budget.tokens_used;
-            container.ask(&[ask(&key, FREE, &say, false)], false).await?;
+            container
+                .ask(&[ask(&key, FREE, &say, false)], false)
+                .await?;
             // Whatever it leads to is written down in the step that counts it.
             wait::until("the call to be counted", wait::HEARTBEATS, async || {
                 Ok((gateway.status().await?.budget.tokens_used > before).then_some(()))

@@ -26,7 +26,11 @@ pub(super) async fn prove(
     let operator = json!({ "email": &stack.ready.operator, "role": "admin" });
     let people = [ALICE, BOB].map(|email| json!({ "email": email, "role": "operator" }));
     let operators: Vec<Value> = std::iter::once(operator).chain(people).collect();
-    save(gateway, &json!({ "access": { "operators": operators }, "budgets": {} })).await?;
+    save(
+        gateway,
+        &json!({ "access": { "operators": operators }, "budgets": {} }),
+    )
+    .await?;
     config_keys(stack, gateway, proof).await?;
     protected_keys(stack, gateway, proof).await?;
     approvers(stack, gateway, proof).await
@@ -37,7 +41,8 @@ async fn saves(gateway: &Gateway, proof: &mut Proof) -> anyhow::Result<()> {
     let loose = json!({ "exec": { "mode": "allowlist" }, "agents": { "ops": { "exec": "full" } } });
     let mut excepted = loose.clone();
     excepted["exceptions"] = json!([exception()]);
-    let expects = |decision: &str| json!([{ "name": "No commands", "tool": "exec", "expect": decision }]);
+    let expects =
+        |decision: &str| json!([{ "name": "No commands", "tool": "exec", "expect": decision }]);
     let cases = [
         (
             "/tools/exceptions",
@@ -73,14 +78,32 @@ async fn saves(gateway: &Gateway, proof: &mut Proof) -> anyhow::Result<()> {
 
 /// An agent's proposal to change its own configuration.
 async fn config_keys(stack: &Stack, gateway: &Gateway, proof: &mut Proof) -> anyhow::Result<()> {
-    for (rule, state) in [("auto", "applied"), ("review", "pending"), ("deny", "refused")] {
-        save(gateway, &json!({ "self_modification": { "config_keys": rule }, "budgets": {} })).await?;
+    for (rule, state) in [
+        ("auto", "applied"),
+        ("review", "pending"),
+        ("deny", "refused"),
+    ] {
+        save(
+            gateway,
+            &json!({ "self_modification": { "config_keys": rule }, "budgets": {} }),
+        )
+        .await?;
         let made = propose(stack).await?;
         let right = made.get("state") == Some(&json!(state));
-        proof.note("/self_modification/config_keys", rule, right, &made.to_string());
+        proof.note(
+            "/self_modification/config_keys",
+            rule,
+            right,
+            &made.to_string(),
+        );
         let limit = gateway.policy().await?.document.budgets.calls_per_task;
         let changed = limit.is_some() == (rule == "auto");
-        proof.note("/self_modification/config_keys", rule, changed, &format!("{limit:?}"));
+        proof.note(
+            "/self_modification/config_keys",
+            rule,
+            changed,
+            &format!("{limit:?}"),
+        );
     }
     Ok(())
 }
@@ -88,10 +111,19 @@ async fn config_keys(stack: &Stack, gateway: &Gateway, proof: &mut Proof) -> any
 async fn protected_keys(stack: &Stack, gateway: &Gateway, proof: &mut Proof) -> anyhow::Result<()> {
     for (keys, state) in [(json!([]), "pending"), (json!(["budgets"]), "refused")] {
         let rules = json!({ "config_keys": "review", "protected_keys": keys });
-        save(gateway, &json!({ "self_modification": rules, "budgets": {} })).await?;
+        save(
+            gateway,
+            &json!({ "self_modification": rules, "budgets": {} }),
+        )
+        .await?;
         let made = propose(stack).await?;
         let right = made.get("state") == Some(&json!(state));
-        proof.note("/self_modification/protected_keys", state, right, &made.to_string());
+        proof.note(
+            "/self_modification/protected_keys",
+            state,
+            right,
+            &made.to_string(),
+        );
     }
     Ok(())
 }
@@ -102,12 +134,21 @@ async fn approvers(stack: &Stack, gateway: &Gateway, proof: &mut Proof) -> anyho
     let bob = gateway.with(Credential::AccessHeader(forge.genuine(BOB)?));
     for (approvers, status) in [(json!([]), 200), (json!([ALICE]), 403)] {
         let rules = json!({ "config_keys": "review", "approvers": approvers });
-        save(gateway, &json!({ "self_modification": rules, "budgets": {} })).await?;
+        save(
+            gateway,
+            &json!({ "self_modification": rules, "budgets": {} }),
+        )
+        .await?;
         let made = propose(stack).await?;
         let id = made.get("id").and_then(Value::as_str).context("no id")?;
         let answer = bob.post(&format!("proposals/{id}/reject")).send().await?;
         let right = answer.status == status;
-        proof.note("/self_modification/approvers", &status.to_string(), right, &answer.text());
+        proof.note(
+            "/self_modification/approvers",
+            &status.to_string(),
+            right,
+            &answer.text(),
+        );
     }
     Ok(())
 }
@@ -116,10 +157,16 @@ async fn approvers(stack: &Stack, gateway: &Gateway, proof: &mut Proof) -> anyho
 async fn propose(stack: &Stack) -> anyhow::Result<Value> {
     let container = stack.container(PERSONAL)?;
     let headers = json!({ "authorization": format!("Bearer {}", container.model_key()?) });
-    let draft = json!({ "kind": "config_key", "target": TARGET, "content": 99, "reason": "To spend less" });
+    let draft =
+        json!({ "kind": "config_key", "target": TARGET, "content": 99, "reason": "To spend less" });
     let proposal = Inquiry::post("http://governance.internal/v1/proposals", headers, draft);
     let replies = container.ask(&[proposal], false).await?;
     let reply = replies.first().context("no reply")?;
-    ensure!(reply.status < 300, "a proposal was answered {} {}", reply.status, reply.body);
+    ensure!(
+        reply.status < 300,
+        "a proposal was answered {} {}",
+        reply.status,
+        reply.body
+    );
     Ok(serde_json::from_str(&reply.body)?)
 }

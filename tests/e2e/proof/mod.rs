@@ -21,16 +21,16 @@ use crate::stage::World;
 
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
     vec![
-        world.trial(
-            "proof::model_calls_keep_to_each_limit",
-            async |stack| restored(stack, budgets::prove).await,
-        ),
+        world.trial("proof::model_calls_keep_to_each_limit", async |stack| {
+            restored(stack, budgets::prove).await
+        }),
         world.trial("proof::what_governs_the_policy_itself", async |stack| {
             restored(stack, ledger::prove).await
         }),
-        world.trial("proof::openclaw_s_tools_follow_each_clause", async |stack| {
-            restored(stack, tools::prove).await
-        }),
+        world.trial(
+            "proof::openclaw_s_tools_follow_each_clause",
+            async |stack| restored(stack, tools::prove).await,
+        ),
         world.trial(
             "proof::a_change_that_harms_is_undone_within_its_window",
             async |stack| restored(stack, recovery::prove).await,
@@ -73,7 +73,11 @@ impl Proof {
 
     fn finish(self) -> anyhow::Result<()> {
         ensure!(self.seen > 0, "nothing was tried");
-        ensure!(self.failures.is_empty(), "not as the policy says:{}", self.failures);
+        ensure!(
+            self.failures.is_empty(),
+            "not as the policy says:{}",
+            self.failures
+        );
         Ok(())
     }
 }

@@ -29,20 +29,29 @@ pub(super) async fn prove(
     let rules = |rollback: bool, window: &str| json!({ "config_keys": "review", "rollback": rollback, "health_window": window });
 
     // Not to be undone.
-    let sections = json!({ "tools": more("agents_list")?, "self_modification": rules(false, "PT1H") });
+    let sections =
+        json!({ "tools": more("agents_list")?, "self_modification": rules(false, "PT1H") });
     apply(gateway, &sections).await?;
     let (undone, seen) = after_an_end(stack, gateway).await?;
     proof.note(ROLLBACK, "off", !undone, &seen);
 
     // Undone: OpenClaw ended within the hour.
-    apply(gateway, &json!({ "tools": before.tools, "self_modification": rules(true, "PT1H") })).await?;
+    apply(
+        gateway,
+        &json!({ "tools": before.tools, "self_modification": rules(true, "PT1H") }),
+    )
+    .await?;
     apply(gateway, &json!({ "tools": more("agents_list")? })).await?;
     let (undone, seen) = after_an_end(stack, gateway).await?;
     proof.note(ROLLBACK, "on", undone, &seen);
     proof.note(WINDOW, "within", undone, &seen);
 
     // Not undone: the window was over.
-    save(gateway, &json!({ "tools": before.tools, "self_modification": rules(true, "PT10S") })).await?;
+    save(
+        gateway,
+        &json!({ "tools": before.tools, "self_modification": rules(true, "PT10S") }),
+    )
+    .await?;
     let mut allow = own.clone();
     if let Some(list) = allow.as_array_mut() {
         list.push(json!("tts"));
@@ -69,7 +78,10 @@ async fn after_an_end(stack: &Stack, gateway: &Gateway) -> anyhow::Result<(bool,
     let status = wait::until("OpenClaw to be back", wait::START, async || {
         let status = gateway.status().await?;
         let told = status.sandbox.last_exit != before;
-        let decided = matches!(status.policy.state, ApplyState::Applied | ApplyState::Failed);
+        let decided = matches!(
+            status.policy.state,
+            ApplyState::Applied | ApplyState::Failed
+        );
         let back = gateway.health().await?.ready;
         Ok((told && decided && back).then_some(status.policy))
     })
@@ -94,7 +106,11 @@ async fn proven(stack: &Stack, gateway: &Gateway, allow: &Value) -> anyhow::Resu
     let version = approved.policy_version.context("approved and not saved")?;
     gateway.applied(version).await?;
     wait::until("the window to pass", wait::START, async || {
-        let now: Proposal = gateway.get(&format!("proposals/{id}")).send().await?.json(200)?;
+        let now: Proposal = gateway
+            .get(&format!("proposals/{id}"))
+            .send()
+            .await?
+            .json(200)?;
         ensure!(now.health != Some(Health::Failed), "{now:?}");
         Ok((now.health == Some(Health::Healthy)).then_some(()))
     })

@@ -19,8 +19,10 @@ pub(super) async fn save(gateway: &Gateway, sections: &Value) -> anyhow::Result<
     if document == serde_json::to_value(&newest.document)? {
         return Ok(newest.version);
     }
-    let saved: domain::wire::gateway::PolicyEnvelope =
-        gateway.put_policy(newest.version, document).await?.json(200)?;
+    let saved: domain::wire::gateway::PolicyEnvelope = gateway
+        .put_policy(newest.version, document)
+        .await?
+        .json(200)?;
     Ok(saved.version)
 }
 
@@ -69,10 +71,20 @@ pub(super) async fn turn(stack: &Stack, who: Who, message: &str) -> anyhow::Resu
             let origin = gateway.door.origin().to_owned();
             let answer = call.header("origin", &origin).send().await?;
             let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let text = body.pointer("/choices/0/message/content").and_then(Value::as_str);
+            let text = body
+                .pointer("/choices/0/message/content")
+                .and_then(Value::as_str);
             Ok(text.map_or_else(|| answer.text(), str::to_owned))
         }
-        Who::Conversation(key) => session(stack).await?.turn(key, message).await,
+        Who::Conversation(key) => {
+            let began = Utc::now();
+            // On a channel the answer goes out there, so it is read from the model's.
+            let _ = session(stack).await?.turn(key, message).await;
+            let asked = asked_since(stack, began).await?;
+            let answers = asked.into_iter().map(|one| one.answer);
+            let mut answers = answers.filter(|answer| answer.contains("The tool answered"));
+            Ok(answers.next_back().unwrap_or_default())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::wire::gateway::Page;
 use domain::wire::usage::CallRow;
@@ -31,7 +32,8 @@ pub(super) async fn prove(
     // Three children that take a while; by what they use they are told apart.
     let children = [7_001_u64, 7_002, 7_003];
     let spawn = |tokens: &u64| {
-        let task = format!("/slow 400ms /tokens {tokens} 5\n/say one two three four five six seven");
+        let task =
+            format!("/slow 400ms /tokens {tokens} 5\n/say one two three four five six seven");
         call_by_name("sessions_spawn", &json!({ "task": task }))
     };
     let message: Vec<String> = children.iter().map(spawn).collect();
@@ -42,7 +44,7 @@ pub(super) async fn prove(
     proof.note("/tools/subagents/max_children", state, right, &answer);
 
     let expected = if limited { 2 } else { 3 };
-    let calls = wait::until("the children's model calls", wait::START, async || {
+    let calls = wait::until("the children's model calls", wait::HEARTBEATS, async || {
         let page: Page<CallRow> = gateway.get("usage/calls").send().await?.json(200)?;
         let own = page.items.into_iter().filter(|row| row.at >= began);
         let own: BTreeMap<u64, CallRow> = own
@@ -51,7 +53,8 @@ pub(super) async fn prove(
             .collect();
         Ok((own.len() >= expected).then_some(own))
     })
-    .await?;
+    .await
+    .with_context(|| answer.clone())?;
     let mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)> = calls.values().map(span).collect();
     spans.sort_unstable();
     let overlap = spans
@@ -80,7 +83,7 @@ async fn depth(stack: &Stack, proof: &mut Proof, state: &str) -> anyhow::Result<
     let child = call_by_name("sessions_spawn", &json!({ "task": grandchild }));
     let answer = turn(stack, MAIN, &child).await?;
     let refusals = ["not allowed at this depth", "not found", "Unknown tool id"];
-    let outcome = wait::until("what the child may start", wait::START, async || {
+    let outcome = wait::until("what the child may start", wait::HEARTBEATS, async || {
         let asked = asked_since(stack, began).await?;
         let found = asked.iter().find_map(|one| {
             let refused = refusals.iter().any(|words| one.answer.contains(words));
@@ -91,6 +94,11 @@ async fn depth(stack: &Stack, proof: &mut Proof, state: &str) -> anyhow::Result<
     .await;
     let seen = format!("{answer}\n{outcome:?}");
     let started = outcome.is_ok_and(|outcome| outcome == word);
-    proof.note("/tools/subagents/max_depth", state, started == (state == "off"), &seen);
+    proof.note(
+        "/tools/subagents/max_depth",
+        state,
+        started == (state == "off"),
+        &seen,
+    );
     Ok(())
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use e2e::client::Gateway;
 use e2e::stack::Stack;
 use e2e::wait;
@@ -29,9 +29,9 @@ const MAIN: Who = Who::Agent("main");
 const WARD: Who = Who::Agent("ward");
 const PICKED: Who = Who::Agent("picked");
 const PLAIN: Who = Who::Agent("plain");
-/// A group that a clause names, and one that none does.
-const NAMED_GROUP: Who = Who::Conversation("telegram:group:-1001");
-const OTHER_GROUP: Who = Who::Conversation("telegram:group:-1009");
+const OPS: Who = Who::Agent("ops");
+/// A group on a channel.
+const GROUP: Who = Who::Conversation("telegram:group:-1001");
 
 /// A policy that is in force while some of the cases are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,13 +68,7 @@ enum Comes {
     Lacks(&'static str),
 }
 
-struct Case(
-    &'static str,
-    Who,
-    Try,
-    (State, Comes),
-    (State, Comes),
-);
+struct Case(&'static str, Who, Try, (State, Comes), (State, Comes));
 
 const CASES: &[Case] = {
     use Comes::{Given, Lacks, Missing, Says};
@@ -82,30 +76,174 @@ const CASES: &[Case] = {
     use Try::{Call, Have};
     // The clause; who tries; what; what comes of it without the clause, and with it.
     &[
-        Case("/tools/profile", MAIN, Have("agents_list"), (Open, Missing), (Agents, Given)),
-        Case("/tools/allow", MAIN, Have("agents_list"), (Open, Missing), (Gateway, Given)),
-        Case("/tools/deny", MAIN, Have("web_fetch"), (Open, Given), (Gateway, Missing)),
-        Case("/tools/exec/mode", MAIN, Call("exec", UNLISTED), (Open, Says("Linux")), (Gateway, Lacks("Linux"))),
-        Case("/tools/exec/allow_commands", WARD, Call("exec", LISTED), (Agents, Lacks("Usage: id")), (Gateway, Says("Usage: id"))),
-        Case("/tools/fs", MAIN, Call("read", OUTSIDE), (Open, Says("trusted-proxy")), (Gateway, Lacks("trusted-proxy"))),
-        Case("/tools/sandbox", MAIN, Call("exec", UNLISTED), (Open, Says("Linux")), (Sandbox, Lacks("Linux"))),
-        Case("/tools/subagents/allowed", MAIN, Have("sessions_spawn"), (Open, Given), (Gateway, Missing)),
-        Case("/tools/agents/*/profile", PLAIN, Have("read"), (Open, Given), (Gateway, Missing)),
-        Case("/tools/agents/*/allow", PLAIN, Have("memory_get"), (Gateway, Missing), (Agents, Given)),
-        Case("/tools/agents/*/only", PICKED, Have("read"), (Open, Given), (Gateway, Missing)),
-        Case("/tools/agents/*/deny", WARD, Have("web_fetch"), (Open, Given), (Agents, Missing)),
-        Case("/tools/agents/*/exec", WARD, Call("exec", UNLISTED), (Open, Says("Linux")), (Agents, Lacks("Linux"))),
-        Case("/tools/agents/*/fs", WARD, Call("read", OUTSIDE), (Open, Says("trusted-proxy")), (Agents, Lacks("trusted-proxy"))),
-        Case("/tools/agents/*/subagents", WARD, Have("sessions_spawn"), (Open, Given), (Agents, Missing)),
-        Case("/tools/channels/*/only", OTHER_GROUP, Have("read"), (Open, Given), (Agents, Missing)),
-        Case("/tools/channels/*/deny", OTHER_GROUP, Have("memory_get"), (Open, Given), (Gateway, Missing)),
-        Case("/tools/channels/*/groups/*", NAMED_GROUP, Have("sessions_list"), (Open, Given), (Gateway, Missing)),
-        Case("/budgets/cron/enabled", MAIN, Have("automations"), (Open, Given), (Agents, Missing)),
-        Case("/budgets/browser", MAIN, Have("browser"), (Agents, Missing), (Gateway, Given)),
-        Case("/self_modification/config_keys", MAIN, Have("gateway"), (Open, Given), (Gateway, Missing)),
-        Case("/self_modification/skills", MAIN, Have("skill_workshop"), (Open, Given), (Gateway, Missing)),
-        Case("/self_modification/cron", MAIN, Have("automations"), (Open, Given), (Gateway, Missing)),
-        Case("/self_modification/plugins", MAIN, Have("plugins"), (Open, Given), (Gateway, Missing)),
+        Case(
+            "/tools/profile",
+            MAIN,
+            Have("agents_list"),
+            (Open, Missing),
+            (Agents, Given),
+        ),
+        Case(
+            "/tools/allow",
+            MAIN,
+            Have("agents_list"),
+            (Open, Missing),
+            (Gateway, Given),
+        ),
+        Case(
+            "/tools/deny",
+            MAIN,
+            Have("web_fetch"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/tools/exec/mode",
+            MAIN,
+            Call("exec", UNLISTED),
+            (Open, Says("Linux")),
+            (Gateway, Lacks("Linux")),
+        ),
+        Case(
+            "/tools/exec/allow_commands",
+            WARD,
+            Call("exec", LISTED),
+            (Agents, Lacks("Usage: id")),
+            (Gateway, Says("Usage: id")),
+        ),
+        Case(
+            "/tools/fs",
+            MAIN,
+            Call("read", OUTSIDE),
+            (Open, Says("trusted-proxy")),
+            (Gateway, Lacks("trusted-proxy")),
+        ),
+        Case(
+            "/tools/sandbox",
+            MAIN,
+            Call("exec", UNLISTED),
+            (Open, Says("Linux")),
+            (Sandbox, Lacks("Linux")),
+        ),
+        Case(
+            "/tools/subagents/allowed",
+            MAIN,
+            Have("sessions_spawn"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/tools/agents/*/profile",
+            PLAIN,
+            Have("read"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/tools/agents/*/allow",
+            PLAIN,
+            Have("memory_get"),
+            (Gateway, Missing),
+            (Agents, Given),
+        ),
+        Case(
+            "/tools/agents/*/only",
+            PICKED,
+            Have("read"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/tools/agents/*/deny",
+            WARD,
+            Have("web_fetch"),
+            (Open, Given),
+            (Agents, Missing),
+        ),
+        Case(
+            "/tools/agents/*/exec",
+            WARD,
+            Call("exec", UNLISTED),
+            (Open, Says("Linux")),
+            (Agents, Lacks("Linux")),
+        ),
+        Case(
+            "/tools/agents/*/fs",
+            WARD,
+            Call("read", OUTSIDE),
+            (Open, Says("trusted-proxy")),
+            (Agents, Lacks("trusted-proxy")),
+        ),
+        Case(
+            "/tools/agents/*/subagents",
+            WARD,
+            Have("sessions_spawn"),
+            (Open, Given),
+            (Agents, Missing),
+        ),
+        Case(
+            "/tools/channels/*/only",
+            GROUP,
+            Have("read"),
+            (Open, Given),
+            (Agents, Missing),
+        ),
+        Case(
+            "/tools/channels/*/deny",
+            GROUP,
+            Have("memory_get"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/tools/channels/*/groups/*",
+            GROUP,
+            Have("sessions_list"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/budgets/cron/enabled",
+            MAIN,
+            Have("automations"),
+            (Open, Given),
+            (Agents, Missing),
+        ),
+        Case(
+            "/budgets/browser",
+            MAIN,
+            Have("browser"),
+            (Agents, Missing),
+            (Gateway, Given),
+        ),
+        Case(
+            "/self_modification/config_keys",
+            MAIN,
+            Have("gateway"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/self_modification/skills",
+            MAIN,
+            Have("skill_workshop"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/self_modification/cron",
+            MAIN,
+            Have("automations"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
+        Case(
+            "/self_modification/plugins",
+            MAIN,
+            Have("plugins"),
+            (Open, Given),
+            (Gateway, Missing),
+        ),
     ]
 };
 
@@ -189,24 +327,31 @@ pub(super) async fn prove(
         apply(gateway, &state.sections())
             .await
             .with_context(|| format!("{state:?}"))?;
-        cases_in(stack, state, proof)
-            .await
-            .with_context(|| format!("{state:?}"))?;
+        let began = Utc::now();
+        let word = format!("tick {state:?}");
+        let job = add_job(stack, &word).await?;
+        cases_in(stack, state, proof).await?;
         match state {
             State::Open => {
                 subagents::prove(stack, gateway, proof, "off").await?;
-                jobs(stack, proof, false, "tick-open").await?;
+                let ran = wait::until("a job that is due", wait::HEARTBEATS, async || {
+                    Ok(has_run(stack, began, &word).await?.then_some(()))
+                })
+                .await;
+                proof.note("/budgets/cron/enabled", "off", ran.is_ok(), &job);
             }
             State::Gateway => {
-                let answer = turn(stack, Who::Agent("ops"), &call("exec", &unlisted())).await?;
+                let answer = turn(stack, OPS, &format!("/tool exec {UNLISTED}")).await?;
                 let ran = answer.contains("Linux");
                 proof.note("/tools/exceptions", "on", ran, &answer);
                 heartbeat(stack, proof, true).await?;
             }
             State::Agents => {
-                jobs(stack, proof, true, "tick-closed").await?;
                 subagents::prove(stack, gateway, proof, "on").await?;
                 heartbeat(stack, proof, false).await?;
+                // It has been due since before all of that.
+                let ran = has_run(stack, began, &word).await?;
+                proof.note("/budgets/cron/enabled", "on", !ran, &job);
             }
             State::Sandbox => {}
         }
@@ -225,7 +370,8 @@ async fn cases_in(stack: &Stack, state: State, proof: &mut Proof) -> anyhow::Res
     }
     for (who, wanted) in tries.iter().filter(|(_, wanted)| !wanted.is_empty()) {
         let lines: Vec<String> = wanted.iter().flat_map(|what| what.calls()).collect();
-        let answer = turn(stack, *who, &lines.join("\n")).await?;
+        let answer = turn(stack, *who, &lines.join("\n")).await;
+        let answer = answer.unwrap_or_else(|error| format!("{error:#}"));
         let mut answers = results(&answer).into_iter();
         let mut seen: BTreeMap<Try, Vec<String>> = BTreeMap::new();
         for what in wanted {
@@ -278,16 +424,9 @@ impl Comes {
     }
 }
 
-fn unlisted() -> Value {
-    json!({ "command": "uname -s" })
-}
-
-/// A job that is due at once: whether it runs.
-async fn jobs(stack: &Stack, proof: &mut Proof, closed: bool, word: &str) -> anyhow::Result<()> {
-    let clause = "/budgets/cron/enabled";
-    let began = Utc::now();
-    let due = (began + TimeDelta::milliseconds(500)).to_rfc3339();
-    let mut session = session(stack).await?;
+/// Adds a job that is due at once and has the model say a word; what became of that.
+async fn add_job(stack: &Stack, word: &str) -> anyhow::Result<String> {
+    let due = (Utc::now() + TimeDelta::seconds(1)).to_rfc3339();
     let job = json!({
         "name": word,
         "schedule": { "kind": "at", "at": due },
@@ -296,24 +435,15 @@ async fn jobs(stack: &Stack, proof: &mut Proof, closed: bool, word: &str) -> any
         "payload": { "kind": "agentTurn", "message": format!("/say {word}") },
         "delivery": { "mode": "none" },
     });
+    let mut session = session(stack).await?;
     let added = session.call("cron.add", job).await;
-    let status = session.call("cron.status", json!({})).await?;
-    let enabled = status.get("enabled") != Some(&Value::Bool(false));
-    let ran = async || {
-        let asked = asked_since(stack, began).await?;
-        anyhow::Ok(asked.iter().any(|one| one.answer == word).then_some(()))
-    };
-    if closed {
-        // The scheduler itself says that it runs nothing, and the turns that
-        // follow take longer than a due job would.
-        turn(stack, MAIN, "/say meanwhile").await?;
-        let quiet = !enabled && ran().await?.is_none();
-        proof.note(clause, "on", quiet, &format!("{status} {added:?}"));
-    } else {
-        let ran = wait::until("a job that is due", wait::HEARTBEATS, ran).await;
-        proof.note(clause, "off", enabled && ran.is_ok(), &format!("{status} {added:?} {ran:?}"));
-    }
-    Ok(())
+    let status = session.call("cron.status", json!({})).await;
+    Ok(format!("{added:?} {status:?}"))
+}
+
+async fn has_run(stack: &Stack, since: DateTime<Utc>, word: &str) -> anyhow::Result<bool> {
+    let asked = asked_since(stack, since).await?;
+    Ok(asked.iter().any(|one| one.answer == word))
 }
 
 /// The job by which OpenClaw's scheduler wakes an agent.
@@ -328,6 +458,11 @@ async fn heartbeat(stack: &Stack, proof: &mut Proof, beats: bool) -> anyhow::Res
             && job.pointer("/schedule/everyMs") == Some(&json!(300_000))
     });
     let state = if beats { "on" } else { "off" };
-    proof.note("/budgets/heartbeat", state, every == beats, &listed.to_string());
+    proof.note(
+        "/budgets/heartbeat",
+        state,
+        every == beats,
+        &listed.to_string(),
+    );
     Ok(())
 }

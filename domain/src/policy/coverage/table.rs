@@ -261,7 +261,8 @@ pub const CLAUSES: &[Clause] = &[
         "none",
         "clauses without one do not compile; compiled anew when one ends",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::what_governs_the_policy_itself"),
     clause(
         "/budgets/tokens_per_day",
         "Tokens a day",
@@ -276,70 +277,80 @@ pub const CLAUSES: &[Clause] = &[
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/time_zone",
         "Where the day of a budget begins",
         "UTC",
         "`TimeZone::day_of`",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/calls_per_task",
         "Model calls in one run",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/concurrent_calls",
         "Model calls under way at once",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/calls_per_minute",
         "Model calls in any 60 seconds",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/max_output_tokens",
         "Most output of one call",
         "the model's own",
         "models.providers.*.models[].maxTokens; written into each call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/models",
         "Models that may be called",
         "all that the gateway offers",
         "models.providers, agents.defaults.modelPolicy.allow; checked before each call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/soft_limit_percent",
         "Share of a daily limit from which a warning is raised",
         "no warning",
         "an event of the gateway",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/unpriced_models",
         "What becomes of a call whose price is unknown under a cost limit",
         "refuse",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/agents/*",
         "Tighter limits of one agent",
         "the gateway's",
         "checked before each model call; models: agents.entries.*.modelPolicy.allow",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/heartbeat",
         "How often agents wake by themselves",
@@ -380,8 +391,9 @@ pub const CLAUSES: &[Clause] = &[
         "Keys of OpenClaw's configuration",
         "proposals wait for review",
         "the ledger of proposals; tools.deny: gateway, openclaw; the file is root's and OPENCLAW_CONFIG_READONLY=1",
-        TedixInit,
-    ),
+        GatewayWorker,
+    )
+    .shown_by("proof::what_governs_the_policy_itself"),
     clause(
         "/self_modification/skills",
         "Skills that agents write for themselves",
@@ -414,16 +426,18 @@ pub const CLAUSES: &[Clause] = &[
         "/self_modification/protected_keys",
         "Keys that no proposal may touch",
         "none",
-        "`SelfModification::protects`",
-        DeclaredOnly,
-    ),
+        "the ledger of proposals",
+        GatewayWorker,
+    )
+    .shown_by("proof::what_governs_the_policy_itself"),
     clause(
         "/self_modification/approvers",
         "Who may decide proposals, never their author",
         "operators and admins",
         "the ledger of proposals",
-        DeclaredOnly,
-    ),
+        GatewayWorker,
+    )
+    .shown_by("proof::what_governs_the_policy_itself"),
     clause(
         "/self_modification/health_window",
         "How long OpenClaw must stay healthy after a change",
@@ -486,7 +500,8 @@ pub const CLAUSES: &[Clause] = &[
         "none",
         "`expectations::failures`, on every validate and save",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::what_governs_the_policy_itself"),
 ];
 
 const fn clause(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// How many requests are remembered.
 pub const KEPT_REQUESTS: usize = 100;
 /// How many characters of an answer are remembered.
-pub const KEPT_ANSWER: usize = 1_000;
+pub(super) const KEPT_ANSWER: usize = 10_000;
 
 /// One request. It holds no credential: only whether the right one came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct RequestRecord {
     pub stream: bool,
     /// Names of the tools offered to the model.
     pub tools: Vec<String>,
-    /// The beginning of the text that was answered, at most [`KEPT_ANSWER`] characters.
+    /// The beginning of the text that was answered, at most 10,000 characters.
     #[serde(default)]
     pub answer: String,
     /// Status that was answered.

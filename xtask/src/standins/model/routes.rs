@@ -110,9 +110,8 @@ async fn models(State(server): State<ModelServer>, headers: HeaderMap) -> Respon
     if !keys.contains(&Some(&*server.key)) {
         return Dialect::OpenAi.error(StatusCode::UNAUTHORIZED, WRONG_KEY);
     }
-    let models = [MODEL_ID, PRICED_MODEL_ID].map(
-        |id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "stand-in" }),
-    );
+    let models = [MODEL_ID, PRICED_MODEL_ID]
+        .map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "stand-in" }));
     Json(json!({ "object": "list", "data": models })).into_response()
 }
 
