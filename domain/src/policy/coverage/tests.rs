@@ -90,9 +90,9 @@ fn every_proof_is_a_test_that_exists() {
 }
 
 /// The suite of proofs tries a clause off and on by its pointer, so a clause that it
-/// is said to show is in there, and what is in there is said to be shown.
+/// is said to show is in there.
 #[test]
-fn the_table_and_the_suite_of_proofs_are_in_step() {
+fn what_the_suite_of_proofs_is_said_to_show_is_in_it() {
     let mut text = String::new();
     sources(&repository("tests/e2e/proof"), &mut text);
     assert!(!text.is_empty(), "there is no suite of proofs");
@@ -102,11 +102,6 @@ fn the_table_and_the_suite_of_proofs_are_in_step() {
             .proof
             .is_some_and(|proof| proof.starts_with("proof::"));
         assert!(tried || !said, "{}: not tried", clause.pointer);
-        assert!(
-            !tried || clause.proof.is_some(),
-            "{}: tried, and not said to be shown",
-            clause.pointer
-        );
     }
 }
 
