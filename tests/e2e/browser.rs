@@ -16,6 +16,12 @@ pub(crate) fn before_restart(world: &World) -> Vec<Trial> {
     vec![
         script(world, "browser::the_main_job", "main-job"),
         script(world, "browser::two_people_edit_at_once", "conflict"),
+        script(world, "browser::what_is_spent_is_shown", "usage"),
+        script(
+            world,
+            "browser::a_policy_is_asked_tested_proposed_to_and_restored",
+            "governance",
+        ),
     ]
 }
 
