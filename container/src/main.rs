@@ -11,6 +11,7 @@ mod governance;
 mod governed;
 mod log;
 mod openclaw;
+mod owner_lease;
 mod privileges;
 mod processes;
 mod settings;

@@ -25,6 +25,7 @@ use crate::config_file::ConfigFile;
 use crate::governance::Governance;
 use crate::log;
 use crate::openclaw::Openclaw;
+use crate::owner_lease;
 use crate::processes::Processes;
 use crate::settings::Settings;
 use crate::signals;
@@ -259,6 +260,9 @@ impl Supervisor {
     /// Starts OpenClaw with the file that is in place.
     fn start(&mut self) {
         self.runs += 1;
+        if self.runs == 1 {
+            owner_lease::release(&self.settings.state_dir(), self.launcher.separation());
+        }
         self.report(Report::Step {
             step: StartStep::Openclaw,
         });
