@@ -111,6 +111,26 @@ impl Launcher {
         version.unwrap_or_default().to_owned()
     }
 
+    /// Removes the files from which OpenClaw adds to its environment. What agents leave
+    /// there (`NODE_OPTIONS`, `LD_PRELOAD`) would run their code in its helpers, whatever
+    /// the policy says by then.
+    fn remove_settings_files(&self) {
+        let (state, home) = (self.settings.state_dir(), self.settings.home_dir());
+        for file in [
+            state.join(".env"),
+            home.join(".env"),
+            home.join(".openclaw/.env"),
+            home.join(".config/openclaw/gateway.env"),
+        ] {
+            if std::fs::remove_file(&file).is_ok() {
+                log::line(&format!(
+                    "removed {}: settings are the policy's",
+                    file.display()
+                ));
+            }
+        }
+    }
+
     /// Starts the gateway; its exit arrives as an [`Event`].
     pub(crate) fn start(
         &self,
@@ -118,6 +138,7 @@ impl Launcher {
         config: &Path,
         events: Sender<Event>,
     ) -> io::Result<Run> {
+        self.remove_settings_files();
         let mut command = self.command(config);
         command
             .arg("gateway")

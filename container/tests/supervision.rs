@@ -256,6 +256,23 @@ fn a_kill_from_outside_is_an_exit_like_any_other() {
 }
 
 #[test]
+fn settings_that_an_agent_left_are_gone_before_the_next_start() {
+    let mut lab = Lab::new(&json!({}));
+    lab.start();
+    lab.applied(0, 1);
+    let left = ["openclaw/.env", "home/.env", "home/.openclaw/.env"];
+    let left = left.map(|name| lab.directory.join("data").join(name));
+    for file in &left {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "NODE_OPTIONS=--require /data/own.cjs").unwrap();
+    }
+    let seen = lab.governance.reports().len();
+    assert_eq!(call(&lab, &json!({ "method": "crash" })), None);
+    lab.applied(seen, 1);
+    assert!(!left.iter().any(|file| file.exists()), "{left:?}");
+}
+
+#[test]
 fn stopping_lets_openclaw_finish() {
     let mut lab = Lab::new(&json!({}));
     lab.start();
