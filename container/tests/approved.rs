@@ -94,7 +94,6 @@ fn jobs_that_nobody_approved_go_and_approved_ones_are_made_once() {
         target: target.to_owned(),
         content,
     };
-    fs::create_dir_all(lab.directory.join("data/openclaw/workspace")).unwrap();
     wanted.watch.orders = vec![
         order(
             "p1",

@@ -88,9 +88,10 @@ impl Supervisor {
     }
 
     fn write(&self, order: &Order) -> Result<(), String> {
+        // OpenClaw makes the workspace with the first turn of an agent; it may not be there.
         let path = match order.kind {
-            Kind::Skill => format!("skills/{}/SKILL.md", order.target),
-            _ => order.target.clone(),
+            Kind::Skill => format!("workspace/skills/{}/SKILL.md", order.target),
+            _ => format!("workspace/{}", order.target),
         };
         let plain = match order.kind {
             Kind::Skill => content::is_skill(&order.target),
@@ -99,7 +100,7 @@ impl Supervisor {
         if !plain {
             return Err("the path is not one that may be written".to_owned());
         }
-        let root = self.settings.state_dir().join("workspace");
+        let root = self.settings.state_dir();
         let done = match &order.content {
             Value::String(text) => workspace::write(&root, &path, text, self.settings.uid),
             _ => workspace::remove(&root, &path),
