@@ -40,10 +40,8 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
 
     let ordered: SnapshotOrdered = personal.post("snapshots").send().await?.json(202)?;
     let saved = wait::until("the snapshot", wait::APPLY, async || {
-        let found = snapshots(&personal).await?.into_iter();
-        Ok(found
-            .filter(|snapshot| snapshot.order == Some(ordered.order))
-            .last())
+        let mut found = snapshots(&personal).await?.into_iter();
+        Ok(found.rfind(|snapshot| snapshot.order == Some(ordered.order)))
     })
     .await?;
     ensure!(saved.reason == SnapshotReason::Demand, "{saved:?}");
