@@ -21,7 +21,6 @@ pub const MODELS: &[&str] = &[
     "plain",
     "late",
     "endless",
-    "silent",
     "loris",
     "garbage",
     "no-usage",
@@ -174,11 +173,6 @@ async fn answer(stream: &mut Wire, call: &Value, state: &State, url: &str) -> an
     match call["model"].as_str().unwrap_or_default() {
         "late" => sleep(Duration::from_secs(600)).await,
         "endless" => return endless(stream, state, &word("twelve bytes")).await,
-        "silent" => {
-            stream.write_all(EVENTS.as_bytes()).await?;
-            write(stream, &word("one word")).await?;
-            return until_closed(stream, state).await;
-        }
         "loris" => {
             for byte in EVENTS.bytes().cycle() {
                 if stream.write_all(&[byte]).await.is_err() {
@@ -324,15 +318,6 @@ async fn endless(stream: &mut Wire, state: &State, word: &[u8]) -> anyhow::Resul
     while write(stream, word).await.is_ok() {
         sleep(Duration::from_millis(50)).await;
     }
-    state.hung_up.fetch_add(1, Ordering::Relaxed);
-    Ok(Then::Close)
-}
-
-/// Nothing more until the other side closes.
-async fn until_closed(stream: &mut Wire, state: &State) -> anyhow::Result<Then> {
-    let mut byte = [0];
-    // An error says the same as an end.
-    drop(stream.read(&mut byte).await);
     state.hung_up.fetch_add(1, Ordering::Relaxed);
     Ok(Then::Close)
 }

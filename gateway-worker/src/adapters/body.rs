@@ -1,8 +1,8 @@
-//! Bounded reading of request bodies.
+//! Bounded reading of bodies.
 
 use domain::problem::Problem;
 use futures_util::StreamExt;
-use worker::Request;
+use worker::{Error, Request, Response};
 
 /// The body, if it has at most `limit` bytes.
 ///
@@ -32,5 +32,21 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
         }
         body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
+
+/// The beginning of an answer's body, about `limit` bytes at most.
+///
+/// # Errors
+/// When it breaks off before.
+pub async fn beginning(answer: &mut Response, limit: usize) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    let mut stream = answer.stream()?;
+    while body.len() < limit
+        && let Some(chunk) = stream.next().await
+    {
+        body.extend_from_slice(&chunk?);
+    }
+    body.truncate(limit);
     Ok(body)
 }

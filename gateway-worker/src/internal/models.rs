@@ -35,6 +35,8 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+/// Most of a provider's refusal that is passed on, in bytes.
+const MAX_ERROR: usize = 64 * 1024;
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Carries the id of OpenClaw's session, where its configuration asks for it.
@@ -149,8 +151,10 @@ async fn call(
             metered(answer, progress, ended)
         }
         Ok(answer) => {
+            // The end of the call cancels what is left of the answer, so it is read before.
+            let refusal = failed(answer).await;
             let _ = ended.send(None);
-            failed(answer)
+            refusal
         }
         Err(error) => {
             console_error!("{}: {error}", dialect.provider());
@@ -318,7 +322,7 @@ fn metered(
 }
 
 /// The provider refused; what it says about the real key stays here.
-fn failed(answer: Response) -> std::result::Result<Response, Refusal> {
+async fn failed(mut answer: Response) -> std::result::Result<Response, Refusal> {
     let status = answer.status_code();
     match status {
         401 | 403 => Err(Refusal::new(
@@ -330,9 +334,13 @@ fn failed(answer: Response) -> std::result::Result<Response, Refusal> {
             "the provider wants to redirect the call",
         )),
         _ => {
-            let headers = passed_back(&answer)
-                .map_err(|_| Refusal::new(ErrorKind::Upstream, "the provider failed"))?;
-            Ok(answer.with_headers(headers))
+            let refusal = |_| Refusal::new(ErrorKind::Upstream, "the provider failed");
+            let headers = passed_back(&answer).map_err(refusal)?;
+            let body = body::beginning(&mut answer, MAX_ERROR)
+                .await
+                .map_err(refusal)?;
+            let response = Response::from_bytes(body).map_err(refusal)?;
+            Ok(response.with_status(status).with_headers(headers))
         }
     }
 }
