@@ -89,6 +89,14 @@ await withPage(
     await pictures(page, "tests");
     done("the policy's tests show what holds");
 
+    // A proposal after which a test is broken would be refused at once.
+    document.tests.pop();
+    const broken = await newest();
+    await governance(input.company, "policy", {
+      method: "PUT",
+      headers: { "if-match": `"v${broken.version}"` },
+      body: { document, note: "the test is mended" },
+    });
     const proposal = await governance(input.company, "proposals", {
       method: "POST",
       token: input.second_token,

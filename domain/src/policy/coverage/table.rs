@@ -277,80 +277,70 @@ pub const CLAUSES: &[Clause] = &[
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/time_zone",
         "Where the day of a budget begins",
         "UTC",
         "`TimeZone::day_of`",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/calls_per_task",
         "Model calls in one run",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/concurrent_calls",
         "Model calls under way at once",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/calls_per_minute",
         "Model calls in any 60 seconds",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/max_output_tokens",
         "Most output of one call",
         "the model's own",
         "models.providers.*.models[].maxTokens; written into each call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/models",
         "Models that may be called",
         "all that the gateway offers",
         "models.providers, agents.defaults.modelPolicy.allow; checked before each call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/soft_limit_percent",
         "Share of a daily limit from which a warning is raised",
         "no warning",
         "an event of the gateway",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/unpriced_models",
         "What becomes of a call whose price is unknown under a cost limit",
         "refuse",
         "checked before each model call",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/agents/*",
         "Tighter limits of one agent",
         "the gateway's",
         "checked before each model call; models: agents.entries.*.modelPolicy.allow",
         GatewayWorker,
-    )
-    .shown_by("proof::model_calls_keep_to_each_limit"),
+    ),
     clause(
         "/budgets/heartbeat",
         "How often agents wake by themselves",
