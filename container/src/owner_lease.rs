@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::ErrorCode;
 
 use crate::log;
 use crate::privileges::Separation;
+use crate::snapshot::open_database;
 
 /// OpenClaw's database, below its state directory.
 const DATABASE: &str = "state/openclaw.sqlite";
@@ -43,12 +44,7 @@ pub(crate) fn release(state: &Path, owner: Separation) {
 }
 
 fn remove(database: &Path) -> rusqlite::Result<usize> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let database = Connection::open_with_flags(database, flags)?;
-    database.busy_timeout(BUSY)?;
-    match database.execute(RELEASE, []) {
+    match open_database(database, BUSY)?.execute(RELEASE, []) {
         // A version that knows no leases holds none.
         Err(error) if is_missing_table(&error) => Ok(0),
         done => done,

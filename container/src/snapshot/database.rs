@@ -35,12 +35,7 @@ pub(super) fn copy(source: &Path, target: &Path) -> Result<(), NotCopied> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    // Not read-only: a journal that a crash left behind is rolled back as by OpenClaw.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let from = Connection::open_with_flags(source, flags).map_err(sort)?;
-    from.busy_timeout(BUSY).map_err(sort)?;
+    let from = open(source, BUSY).map_err(sort)?;
     let mut to = Connection::open(target).map_err(|error| io::Error::other(error.to_string()))?;
     // A copy that a crash cuts off is thrown away.
     to.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
@@ -56,6 +51,18 @@ pub(super) fn copy(source: &Path, target: &Path) -> Result<(), NotCopied> {
             _ => std::thread::sleep(PAUSE),
         }
     }
+}
+
+/// Opens a database of OpenClaw's that is there, and waits so long for somebody who
+/// keeps it locked. Not read-only: a journal that a crash left behind is rolled back as
+/// by OpenClaw.
+pub(crate) fn open(database: &Path, busy: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let database = Connection::open_with_flags(database, flags)?;
+    database.busy_timeout(busy)?;
+    Ok(database)
 }
 
 fn sort(error: rusqlite::Error) -> NotCopied {

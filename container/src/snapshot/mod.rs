@@ -24,6 +24,7 @@ mod tests;
 mod tree;
 mod worker;
 
+pub(crate) use database::open as open_database;
 pub(crate) use keeper::{Facts, Keeper, KeeperSettings};
 pub(crate) use offline::run as offline;
 

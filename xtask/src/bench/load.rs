@@ -38,6 +38,21 @@ impl Round {
         let requests = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
         f64::from(requests) / self.took.as_secs_f64()
     }
+
+    /// Requests per second of the round in the middle; not a number without rounds.
+    pub(super) fn median_rate(rounds: &[Self]) -> f64 {
+        let mut rates: Vec<f64> = rounds.iter().map(Self::rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+    }
+
+    /// How long each request of all rounds took, the quickest first.
+    pub(super) fn sorted_latencies(rounds: &[Self]) -> Vec<Duration> {
+        let all = rounds.iter().flat_map(|round| &round.latencies);
+        let mut latencies: Vec<Duration> = all.copied().collect();
+        latencies.sort_unstable();
+        latencies
+    }
 }
 
 /// Keeps `connections` busy for `time`.

@@ -9,7 +9,10 @@ mod scene;
 mod snapshots;
 mod upstream;
 
+use std::fmt::Display;
+
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use crate::checkout::Checkout;
 use crate::ui::Progress;
@@ -46,4 +49,14 @@ pub fn run(checkout: &Checkout, args: &BenchArgs, progress: &Progress) -> anyhow
         What::Policy(args) => policy::run(args),
         What::Snapshots(args) => snapshots::run(checkout, args, progress),
     }
+}
+
+/// Prints what was measured: for people, or as JSON.
+fn print<R: Serialize + Display>(report: &R, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
 }

@@ -74,12 +74,7 @@ pub(super) fn run(args: &PolicyArgs) -> anyhow::Result<()> {
         explain_us: explain(&policy),
         explain_with_a_tenth_of_the_rules_us: explain(&small),
     };
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    super::print(&report, args.json)
 }
 
 fn read(value: Value) -> anyhow::Result<Policy> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::load::{Target, round};
+use super::print;
 use super::report::{Comparison, Report};
 use super::scene::Scene;
 use crate::checkout::Checkout;
@@ -50,12 +51,7 @@ pub(super) fn run(
         scene.stop().await;
         measured
     })?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    print(&report, args.json)
 }
 
 async fn measure(scene: &Scene, args: &ProxyArgs, progress: &Progress) -> anyhow::Result<Report> {

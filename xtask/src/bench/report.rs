@@ -1,7 +1,6 @@
 //! What was measured, as a table and as JSON.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -75,13 +74,7 @@ impl Comparison {
 
 impl Side {
     fn of(rounds: &[Round]) -> Self {
-        let mut rates: Vec<f64> = rounds.iter().map(Round::rate).collect();
-        rates.sort_by(f64::total_cmp);
-        let mut latencies: Vec<Duration> = rounds
-            .iter()
-            .flat_map(|round| round.latencies.iter().copied())
-            .collect();
-        latencies.sort_unstable();
+        let latencies = Round::sorted_latencies(rounds);
         let ms = |part: usize| {
             let at = (latencies.len() * part / 100).min(latencies.len().saturating_sub(1));
             latencies
@@ -89,7 +82,7 @@ impl Side {
                 .map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
         };
         Self {
-            requests_per_second: rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN),
+            requests_per_second: Round::median_rate(rounds),
             p50_ms: ms(50),
             p99_ms: ms(99),
             requests: latencies.len(),
@@ -146,6 +139,7 @@ impl fmt::Display for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     fn round(ms: &[u64]) -> Round {
         let latencies: Vec<_> = ms.iter().copied().map(Duration::from_millis).collect();

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use super::print;
 use super::scene::Folder;
 use crate::checkout::Checkout;
 use crate::tools;
@@ -127,12 +128,7 @@ pub(super) fn run(
         step.done("");
     }
     let report = Report::of(&rounds).context("there was no round")?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    print(&report, args.json)
 }
 
 fn round(program: &Path, folder: &Path) -> anyhow::Result<Round> {

@@ -8,13 +8,14 @@ mod server;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use crate::bench::print;
+use crate::bench::scene::Folder;
 use crate::checkout::Checkout;
 use crate::lone_gateway::{LoneConfig, LoneGateway};
 use crate::tools::Tools;
@@ -50,16 +51,6 @@ pub(super) struct ModelsArgs {
     no_full_store: bool,
 }
 
-/// A folder that goes with its owner.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
-    }
-}
-
 /// Runs it.
 ///
 /// # Errors
@@ -75,8 +66,7 @@ pub(super) fn run(
         .enable_all()
         .build()?;
     let report = runtime.block_on(async {
-        let root = std::env::temp_dir().join(format!("tedix-bench-models-{}", std::process::id()));
-        let folder = Folder(root);
+        let folder = Folder::temporary("bench-models")?;
         let server = ModelServer::start().await?;
         let step = progress.step("bench-models-start", "Starting the gateway's Worker")?;
         let mut lone = LoneGateway::start(&config(&tools, &artifacts, &folder, &server)?).await?;
@@ -86,12 +76,7 @@ pub(super) fn run(
         lone.stop().await;
         outcome
     })?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{report}");
-    }
-    Ok(())
+    print(&report, args.json)
 }
 
 async fn all(
@@ -142,7 +127,7 @@ fn config(
         node: tools.node.node.clone(),
         build: artifacts.gateway_worker.clone(),
         helper: None,
-        folder: folder.0.clone(),
+        folder: folder.path().to_owned(),
         logs: tools.checkout.logs(),
         upstream: format!("http://localhost:{}", server.port()),
         upstream_key: secrets::random()?,

@@ -60,16 +60,10 @@ pub(super) struct Side {
 impl Side {
     /// What rounds came to.
     pub(super) fn of(rounds: &[Round], mut first_bytes: Vec<Duration>) -> Self {
-        let mut rates: Vec<f64> = rounds.iter().map(Round::rate).collect();
-        rates.sort_by(f64::total_cmp);
-        let mut latencies: Vec<Duration> = rounds
-            .iter()
-            .flat_map(|round| round.latencies.iter().copied())
-            .collect();
-        latencies.sort_unstable();
+        let latencies = Round::sorted_latencies(rounds);
         first_bytes.sort_unstable();
         Self {
-            calls_per_second: rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN),
+            calls_per_second: Round::median_rate(rounds),
             p50_ms: percentile(&latencies, 50),
             p99_ms: percentile(&latencies, 99),
             first_byte_p50_ms: percentile(&first_bytes, 50),
