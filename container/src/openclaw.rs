@@ -67,6 +67,15 @@ struct Answer {
     ok: bool,
     #[serde(default)]
     payload: Value,
+    #[serde(default)]
+    error: Refusal,
+}
+
+/// Why OpenClaw refused, in its words.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
 }
 
 impl ConfigState {
@@ -148,6 +157,12 @@ impl Openclaw {
     /// Calls one of its methods with an administrator's scope; none when it refuses
     /// or does not answer.
     pub(crate) fn call(&self, method: &str, parameters: &Value) -> Option<Value> {
+        self.try_call(method, parameters).ok()
+    }
+
+    /// The same, with the reason in OpenClaw's words.
+    pub(crate) fn try_call(&self, method: &str, parameters: &Value) -> Result<Value, String> {
+        let silent = || "OpenClaw does not answer".to_owned();
         let request = self
             .agent
             .post(&format!("{}{ADMIN_RPC_PATH}", self.origin))
@@ -156,15 +171,19 @@ impl Openclaw {
             .header(SCOPES_HEADER, ADMIN_SCOPE);
         let mut answer = request
             .send_json(json!({ "method": method, "params": parameters }))
-            .ok()?;
+            .map_err(|_| silent())?;
         let body = answer
             .body_mut()
             .with_config()
             .limit(MAX_BYTES)
             .read_to_vec()
-            .ok()?;
-        let answer: Answer = serde_json::from_slice(&body).ok()?;
-        answer.ok.then_some(answer.payload)
+            .map_err(|_| silent())?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| silent())?;
+        if answer.ok {
+            Ok(answer.payload)
+        } else {
+            Err(format!("OpenClaw says: {}", answer.error.message))
+        }
     }
 }
 

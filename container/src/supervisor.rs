@@ -4,6 +4,7 @@
 //! One thread decides; signals and exits reach it as [`Event`]s.
 
 mod apply;
+mod devices;
 mod drift;
 mod health;
 mod jobs;
@@ -98,7 +99,7 @@ enum Phase {
     Confirming {
         run: Run,
         deadline: Instant,
-        before: Option<ConfigBundle>,
+        before: Option<Box<ConfigBundle>>,
     },
     /// Runs with a known configuration.
     Running {
@@ -295,7 +296,7 @@ impl Supervisor {
             Phase::Starting { run, .. } => Phase::Confirming {
                 run,
                 deadline: Instant::now() + self.settings.confirm_timeout,
-                before: self.last_good_other_than_installed(),
+                before: self.last_good_other_than_installed().map(Box::new),
             },
             other => other,
         };
@@ -332,7 +333,7 @@ impl Supervisor {
         }
         if let Some(before) = confirming.filter(|_| !keep) {
             self.refuse_installed(vec![ended_with(code)]);
-            self.install(before);
+            self.install(*before);
         } else if code == EXIT_CONFIG {
             let issues = self.launcher.validate(self.file.path()).err();
             if !self.refuse_start(issues.unwrap_or_else(|| vec![ended_with(code)])) {

@@ -16,6 +16,7 @@ use std::fs;
 use domain::drift::jobs::JobRules;
 use domain::drift::{Part, Things};
 use domain::proposal::Kind;
+use domain::wire::devices::{DeviceOrder, DeviceReport, DeviceVerb};
 use domain::wire::init::{Order, Report};
 use domain::wire::openclaw::{
     ADMIN_RPC_PATH, ADMIN_SCOPE, CLIENT_HEADER, INIT_IDENTITY, SCOPES_HEADER, UNKNOWN_CLIENT,
@@ -191,4 +192,86 @@ fn devices_with_an_administrator_s_rights_and_planted_plugins_are_taken_away() {
         json!([device("browser", &["operator.read"])])
     );
     assert!(!state.join("workspace/.openclaw/extensions").exists());
+}
+
+#[test]
+fn what_was_decided_about_devices_is_done_once_and_reported() {
+    let request = |id: &str, scope: &str| {
+        json!({ "requestId": id, "deviceId": format!("device-{id}"), "role": "operator",
+                "scopes": [scope], "ts": 1_790_000_000_000_u64 })
+    };
+    let fake = json!({
+        "devices": [{ "deviceId": "old", "role": "operator", "scopes": ["operator.read"] }],
+        "requests": [request("good", "operator.write"), request("mighty", "operator.admin"),
+                     request("odd", "operator.read")],
+    });
+    let mut lab = Lab::new(&fake);
+    let mut wanted = lab.bundle(1, &fake);
+    lab.governance.want(wanted.clone());
+    lab.start();
+    lab.applied(0, 1);
+    let seen = |lab: &mut Lab, what: &str, wanted: fn(&DeviceReport) -> bool| {
+        let (_, found) = lab.report(
+            0,
+            what,
+            |found| matches!(found, Report::Devices { report } if wanted(report)),
+        );
+        found
+    };
+    seen(&mut lab, "requests are reported", |report| {
+        let excess: Vec<usize> = report.pending.iter().map(|one| one.excess.len()).collect();
+        excess == [0, 1, 0] && report.paired.len() == 1
+    });
+
+    let order = |id: &str, verb, target: &str| DeviceOrder {
+        id: id.to_owned(),
+        verb,
+        target: target.to_owned(),
+    };
+    wanted.watch.devices = vec![
+        order("d1", DeviceVerb::Approve, "good"),
+        order("d2", DeviceVerb::Approve, "mighty"),
+        order("d3", DeviceVerb::Reject, "odd"),
+        order("d4", DeviceVerb::Reject, "nobody"),
+        order("d5", DeviceVerb::Revoke, "old"),
+    ];
+    lab.governance.want(wanted);
+    lab.signal(Signal::HUP);
+    let mut outcomes = Vec::new();
+    for id in ["d1", "d2", "d3", "d4", "d5"] {
+        let (_, done) = lab.report(
+            0,
+            id,
+            |report| matches!(report, Report::DeviceDone { id: done, .. } if done == id),
+        );
+        let Report::DeviceDone { error, .. } = done else {
+            panic!()
+        };
+        outcomes.push(error);
+    }
+    assert_eq!(
+        outcomes,
+        [
+            None,
+            Some("it asks for operator.admin, which no device may hold".to_owned()),
+            None,
+            Some("OpenClaw says: unknown requestId".to_owned()),
+            None,
+        ]
+    );
+    seen(&mut lab, "the result is reported", |report| {
+        let paired = report
+            .paired
+            .iter()
+            .map(|one| one.device.device_id.as_str());
+        paired.eq(["device-good"]) && report.pending.len() == 1
+    });
+    let seen = lab.governance.reports().len();
+    lab.applied(seen, 1);
+    let done = |report: &&Report| matches!(report, Report::DeviceDone { .. });
+    assert_eq!(
+        lab.governance.reports().iter().filter(done).count(),
+        5,
+        "once each"
+    );
 }

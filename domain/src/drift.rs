@@ -149,31 +149,37 @@ pub fn things(answer: &Value, list: &str, id: &str, fields: &[&str]) -> Option<T
 /// from the gateway Worker and never lie in a device.
 #[must_use]
 pub fn too_mighty(answer: &Value) -> Vec<(String, String)> {
-    let given = scopes(Role::Operator);
     let devices = answer.get("paired").and_then(Value::as_array);
     let judge = |device: &Value| {
         let id = device.get("deviceId")?.as_str()?.to_owned();
-        let tokens = device.get("tokens").and_then(Value::as_array);
-        let grants = tokens.into_iter().flatten().chain([device]);
-        let texts = |keys: [&str; 3]| {
-            let lists = grants
-                .clone()
-                .flat_map(move |grant| keys.map(|key| grant.get(key)));
-            let texts = lists.flatten().flat_map(|value| match value {
-                Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-                other => other.as_str().into_iter().collect::<Vec<_>>(),
-            });
-            texts.map(str::to_owned).collect::<BTreeSet<String>>()
-        };
-        let mut odd = texts(["scopes", "scope", "approvedScopes"]);
-        odd.retain(|scope| !given.contains(&scope.as_str()));
-        let mut roles = texts(["role", "roles", "approvedRoles"]);
-        roles.retain(|role| role != "operator");
-        odd.extend(roles.into_iter().map(|role| format!("the role {role}")));
-        let odd: Vec<String> = odd.into_iter().collect();
+        let odd = excess(device);
         (!odd.is_empty()).then(|| (id, format!("it held {}", odd.join(", "))))
     };
     devices.into_iter().flatten().filter_map(judge).collect()
+}
+
+/// What a device holds, or asks for, beyond what a browser is given by itself.
+#[must_use]
+pub fn excess(device: &Value) -> Vec<String> {
+    let given = scopes(Role::Operator);
+    let tokens = device.get("tokens").and_then(Value::as_array);
+    let grants = tokens.into_iter().flatten().chain([device]);
+    let texts = |keys: [&str; 3]| {
+        let lists = grants
+            .clone()
+            .flat_map(move |grant| keys.map(|key| grant.get(key)));
+        let texts = lists.flatten().flat_map(|value| match value {
+            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+            other => other.as_str().into_iter().collect::<Vec<_>>(),
+        });
+        texts.map(str::to_owned).collect::<BTreeSet<String>>()
+    };
+    let mut odd = texts(["scopes", "scope", "approvedScopes"]);
+    odd.retain(|scope| !given.contains(&scope.as_str()));
+    let mut roles = texts(["role", "roles", "approvedRoles"]);
+    roles.retain(|role| role != "operator");
+    odd.extend(roles.into_iter().map(|role| format!("the role {role}")));
+    odd.into_iter().collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod access;
 pub mod audit;
 pub mod budget;
 pub mod csv;
+pub mod devices;
 pub mod drift;
 pub mod fleet;
 pub mod id;

@@ -10,6 +10,7 @@ use domain::audit::{Head, Origin};
 use domain::metering::{ErrorKind, Operation as ModelOperation, Reading};
 use domain::problem::Problem;
 use domain::proposal::Draft;
+use domain::wire::devices::DeviceVerb;
 use domain::wire::gateway::{ExplainPolicy, JoinRegistry};
 use domain::wire::init::Report;
 use domain::wire::usage::{CallOutcome, GrantExtension, StopModels};
@@ -316,6 +317,17 @@ pub enum Operation {
     RestoreSnapshot {
         /// Which; 0 starts with nothing.
         generation: u64,
+        /// Why.
+        note: Option<String>,
+    },
+    /// `GET devices`.
+    Devices,
+    /// `POST devices/ID/{approve,reject,revoke}`.
+    DecideDevice {
+        /// What.
+        verb: DeviceVerb,
+        /// The request or the device.
+        id: String,
         /// Why.
         note: Option<String>,
     },

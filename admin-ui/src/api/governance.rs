@@ -4,6 +4,7 @@ use domain::audit::Verification;
 use domain::budget::Extension;
 use domain::policy::explain::Question;
 use domain::proposal::Proposal;
+use domain::wire::devices::{DecideDevice, DeviceAction, DeviceVerb, Devices};
 use domain::wire::gateway::{
     Coverage, DecideProposal, ExplainPolicy, Explanation, Page, PolicyEnvelope, RestorePolicy,
     StoredPolicy,
@@ -178,6 +179,28 @@ impl Gateway {
         let body = Some(http::body(&RestoreSnapshot { note })?);
         let call = Call::new(Method::POST, &path, body);
         self.text(&call, abort).await.map(drop)
+    }
+
+    /// `GET devices`.
+    pub(crate) async fn devices(&self, abort: Abort) -> Result<Devices, ApiError> {
+        self.get("devices", abort).await
+    }
+
+    /// `POST devices/ID/VERB`. `GET devices` shows what becomes of it.
+    pub(crate) async fn decide_device(
+        &self,
+        verb: DeviceVerb,
+        id: &str,
+        abort: Abort,
+    ) -> Result<DeviceAction, ApiError> {
+        let verb = match verb {
+            DeviceVerb::Approve => "approve",
+            DeviceVerb::Reject => "reject",
+            DeviceVerb::Revoke => "revoke",
+        };
+        let path = format!("devices/{}/{verb}", percent_encode(id));
+        let body = Some(http::body(&DecideDevice::default())?);
+        self.call(Call::new(Method::POST, &path, body), abort).await
     }
 
     /// `GET audit/verify`, against an entry that is known from elsewhere if one is given.

@@ -68,7 +68,7 @@ impl Supervisor {
                 self.phase = Phase::Confirming {
                     run,
                     deadline,
-                    before,
+                    before: before.map(Box::new),
                 };
             }
             _ => self.start(),
@@ -207,7 +207,7 @@ impl Supervisor {
             return;
         };
         self.refuse_installed(issues);
-        let back = before.is_some_and(|before| self.install(before));
+        let back = before.is_some_and(|before| self.install(*before));
         self.phase = Phase::Confirming {
             run,
             deadline,
@@ -285,6 +285,7 @@ impl Supervisor {
                 self.report_state(&state);
                 self.hold_exec_approvals();
                 self.carry_out_orders();
+                self.carry_out_device_orders();
                 self.hold_state();
                 self.look_at_probation();
             }

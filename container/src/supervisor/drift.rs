@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use domain::drift::{Held, Part, Things, jobs, same_approvals, things, too_mighty};
+use domain::wire::devices::DeviceReport;
 use domain::wire::init::{ConfigBundle, Report};
 use serde_json::{Value, json};
 
@@ -24,6 +25,8 @@ pub(super) struct Watched {
     approvals_held: bool,
     /// What was last reported.
     reported: Option<Held>,
+    /// What was last reported of devices.
+    pub(super) devices: Option<DeviceReport>,
 }
 
 impl Supervisor {
@@ -89,12 +92,18 @@ impl Supervisor {
         if !undone.is_empty() {
             jobs = self.jobs();
         }
-        undone.extend(self.hold_devices());
+        let mut devices = self.list_devices();
+        let gone = self.hold_devices(devices.as_ref());
+        if !gone.is_empty() {
+            devices = self.list_devices();
+        }
+        undone.extend(gone);
         undone.extend(self.hold_plugins());
         for report in undone {
             self.report(report);
         }
-        let held = self.held(jobs.as_deref());
+        self.report_devices(devices.as_ref());
+        let held = self.held(jobs.as_deref(), devices.as_ref());
         if self.watched.reported.as_ref() != Some(&held) {
             self.keep_after_pairing(self.watched.reported.as_ref(), &held);
             self.watched.reported = Some(held.clone());
@@ -103,8 +112,8 @@ impl Supervisor {
     }
 
     /// Takes away devices that hold more than a browser is given by itself.
-    fn hold_devices(&self) -> Vec<Report> {
-        let Some(answer) = self.openclaw.call("device.pair.list", &json!({})) else {
+    fn hold_devices(&self, answer: Option<&Value>) -> Vec<Report> {
+        let Some(answer) = answer else {
             return Vec::new();
         };
         let undo = |(id, why): (String, String)| {
@@ -119,7 +128,7 @@ impl Supervisor {
                 reverted: gone,
             }
         };
-        too_mighty(&answer).into_iter().map(undo).collect()
+        too_mighty(answer).into_iter().map(undo).collect()
     }
 
     /// Takes away plugins that somebody put where OpenClaw finds them at its next start:
@@ -149,10 +158,9 @@ impl Supervisor {
         PLUGINS.iter().filter_map(undo).collect()
     }
 
-    fn held(&self, jobs: Option<&[Value]>) -> Held {
-        let devices = self.openclaw.call("device.pair.list", &json!({}));
+    fn held(&self, jobs: Option<&[Value]>, devices: Option<&Value>) -> Held {
         let devices = devices
-            .and_then(|answer| things(&answer, "paired", "deviceId", &["role", "roles", "scopes"]));
+            .and_then(|answer| things(answer, "paired", "deviceId", &["role", "roles", "scopes"]));
         let parts = [
             (Part::Cron, jobs.and_then(jobs::things)),
             (Part::Devices, devices),

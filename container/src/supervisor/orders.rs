@@ -19,8 +19,11 @@ impl Supervisor {
             .as_ref()
             .map(|bundle| bundle.watch.orders.clone())
             .unwrap_or_default();
-        self.carried_out
-            .retain(|id| orders.iter().any(|order| order.id == *id));
+        let devices = self.device_orders();
+        self.carried_out.retain(|id| {
+            orders.iter().any(|order| order.id == *id)
+                || devices.iter().any(|order| order.id == *id)
+        });
         for order in orders {
             if self.carried_out.contains(&order.id) {
                 continue;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use domain::wire::devices::DeviceOrder;
 use domain::wire::init::{Order, Report, ReportAck};
 
 use super::Supervisor;
@@ -82,6 +83,9 @@ impl Supervisor {
             let open = |order: &&Order| !self.carried_out.contains(&order.id);
             bundle.watch.orders.iter().filter(open).count()
         });
+        let devices = self.device_orders();
+        let open = |order: &&DeviceOrder| !self.carried_out.contains(&order.id);
+        let orders = orders + devices.iter().filter(open).count();
         // An order that is done already may still be counted while its report waits.
         let ordered = ack.orders > orders + self.carried_out.len();
         if (!known || ordered) && self.fetch_at.is_none() {

@@ -10,6 +10,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::devices::{DeviceOrder, DeviceReport};
 use super::gateway::StartStep;
 use crate::drift::jobs::JobRules;
 use crate::drift::{Held, Part};
@@ -67,6 +68,9 @@ pub struct Watch {
     /// Approved changes that are still to be made in the container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
+    /// What is still to be done about paired devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<DeviceOrder>,
 }
 
 /// An approved change of something that only the container holds.
@@ -146,6 +150,19 @@ pub enum Report {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         job: Option<(String, String)>,
     },
+    /// A [`DeviceOrder`] was carried out, or cannot be.
+    DeviceDone {
+        /// Its id.
+        id: String,
+        /// Why it cannot be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// What OpenClaw says about devices: sent when it is first seen and when it changes.
+    Devices {
+        /// What it says.
+        report: DeviceReport,
+    },
     /// What OpenClaw keeps outside its configuration: sent when it is first seen and
     /// when it changes.
     Held {
@@ -177,7 +194,7 @@ pub struct ConfigIssue {
 pub struct ReportAck {
     /// Hash of the newest configuration: fetch again when it differs from yours.
     pub desired_hash: String,
-    /// How many [`Order`]s wait: fetch again when you know of fewer.
+    /// How many [`Order`]s and [`DeviceOrder`]s wait: fetch again when you know of fewer.
     #[serde(default)]
     pub orders: usize,
 }

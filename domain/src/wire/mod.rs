@@ -1,5 +1,6 @@
 //! What travels between the parts, as JSON.
 //!
+//! - [`devices`]: what it says about paired devices.
 //! - [`gateway`]: the governance API of one gateway, under `/_gateway/v1`.
 //! - [`registry`]: the central index, under `/api/v1`.
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
@@ -13,6 +14,7 @@
 //! Requests refuse unknown fields; responses may gain fields, so readers ignore
 //! the ones that they do not know.
 
+pub mod devices;
 pub mod gateway;
 pub mod init;
 pub mod openclaw;

@@ -5,6 +5,7 @@ mod audit;
 mod audit_verify;
 mod budgets_extend;
 mod budgets_get;
+mod devices;
 mod enrolment_get;
 mod enrolment_post;
 mod models_stop;
@@ -34,6 +35,7 @@ use policy_put::Edit;
 
 use chrono::{DateTime, Utc};
 use domain::problem::Problem;
+use domain::wire::devices::DeviceVerb;
 use domain::wire::gateway::API_PREFIX;
 
 use crate::command::{Caller, Operation, Outcome, SandboxAction};
@@ -127,6 +129,16 @@ pub const ROUTES: &[Route] = &[
         SMALL,
         snapshots::read_restore,
     ),
+    get("/devices", |_| Ok(Operation::Devices)),
+    post("/devices/{device}/approve", SMALL, |request| {
+        devices::read(request, DeviceVerb::Approve)
+    }),
+    post("/devices/{device}/reject", SMALL, |request| {
+        devices::read(request, DeviceVerb::Reject)
+    }),
+    post("/devices/{device}/revoke", SMALL, |request| {
+        devices::read(request, DeviceVerb::Revoke)
+    }),
     get("/enrolment", |_| Ok(Operation::GetEnrolment)),
     post("/enrolment", SMALL, enrolment_post::read),
 ];
@@ -260,6 +272,10 @@ pub fn run<D: Db>(
         Operation::TakeSnapshot => snapshots::take(core, &who, now),
         Operation::RestoreSnapshot { generation, note } => {
             snapshots::restore(core, &who, generation, note.as_deref(), now)
+        }
+        Operation::Devices => devices::list(core, &who, now),
+        Operation::DecideDevice { verb, id, note } => {
+            devices::decide(core, &who, verb, &id, note, now)
         }
         Operation::GetEnrolment => enrolment_get::run(core, &who),
         Operation::Join { .. } => Err(Problem::internal("Joining a registry needs the network.")),

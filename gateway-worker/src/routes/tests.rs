@@ -81,6 +81,7 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
     let path = &path
         .replace("{version}", "1")
         .replace("{id}", "p9")
+        .replace("{device}", "r-9")
         .replace("{generation}", "1");
     let tag = format!("\"v{}\"", core.newest().version);
     let body = match path.as_str() {
@@ -88,7 +89,7 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         "/proposals" => {
             json!({"kind": "config_key", "target": "/tools/deny", "content": ["exec"], "reason": "why"})
         }
-        path if path.starts_with("/proposals/") => json!({}),
+        path if path.starts_with("/proposals/") || path.starts_with("/devices/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
         "/sandbox/destroy" => json!({}),
         "/budgets/extensions" => {
@@ -160,6 +161,10 @@ fn who_may_do_what() {
     POST /snapshots                       403 403 409 409
     GET  /snapshots/{generation}          403 404 404 404
     POST /snapshots/{generation}/restore  403 403 403 404
+    GET  /devices                         403 200 200 200
+    POST /devices/{device}/approve        403 403 403 404
+    POST /devices/{device}/reject         403 403 404 404
+    POST /devices/{device}/revoke         403 403 404 404
     GET  /enrolment                       403 404 404 404
     ");
 }
@@ -336,6 +341,32 @@ fn paths_and_methods_that_do_not_exist() {
     }
     let problem = find("POST", &format!("{PREFIX}/policy")).expect_err("refused");
     assert_eq!(problem.detail, "This path takes GET and PUT.");
+}
+
+#[test]
+fn a_decision_about_a_device_names_one_and_says_why_at_most() {
+    let mut core = with_people();
+    let mut status = |path: &str, body: &[u8]| {
+        let request = ApiRequest {
+            content_type: Some("application/json".to_owned()),
+            body: body.to_vec(),
+            ..ApiRequest::default()
+        };
+        call(&mut core, "ada@example.com", "POST", path, &request)
+            .expect_err("refused")
+            .status
+    };
+    // Nothing runs, so no request waits; reading comes first.
+    assert_eq!(status("/devices/r-1/approve", b""), 404);
+    assert_eq!(status("/devices/r-1/approve", b"7"), 422);
+    assert_eq!(status("/devices/r-1/approve", br#"{"scopes":[]}"#), 422);
+    assert_eq!(status("/devices/r-1/revoke", br#"{"note":1}"#), 422);
+    assert_eq!(status("/devices/r-1/revoke", b"{"), 400);
+    let long = json!({"note": "x".repeat(501)}).to_string();
+    assert_eq!(status("/devices/r-1/reject", long.as_bytes()), 422);
+    for id in ["%2e%2e", "a b", "a%2Fb", &"x".repeat(129)] {
+        assert_eq!(status(&format!("/devices/{id}/revoke"), b""), 404, "{id}");
+    }
 }
 
 fn put(core: &mut Core<MemoryDb>, if_match: Option<&str>, edit: impl Fn(&mut Value)) -> Outcome {

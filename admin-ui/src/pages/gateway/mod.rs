@@ -1,7 +1,8 @@
 //! One gateway: its header and its sections.
 
 pub(crate) mod audit;
-pub(crate) mod effective;
+pub(crate) mod devices;
+mod effective;
 pub(crate) mod overview;
 pub(crate) mod show;
 pub(crate) mod snapshots;

@@ -56,6 +56,9 @@ impl<D: Db> Core<D> {
             .map(|before| drift::compare(before, held))
             .unwrap_or_default();
         for difference in found.iter().take(MAX_ENTRIES) {
+            if difference.part == Part::Devices && self.device_was_decided(&difference.item, now)? {
+                continue;
+            }
             self.note(INIT, "drift.found", &words(difference), now)?;
         }
         // People would have to do these again, so they do not wait for the schedule.

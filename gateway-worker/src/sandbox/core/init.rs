@@ -83,6 +83,8 @@ impl<D: Db> Core<D> {
             Report::OrderDone { id, error, job } => {
                 self.order_done(&id, error.as_deref(), job, now)?;
             }
+            Report::DeviceDone { id, error } => self.device_done(&id, error.as_deref(), now)?,
+            Report::Devices { report } => self.devices_reported(report, now)?,
             Report::OpenclawExited {
                 code,
                 log_tail,
@@ -100,7 +102,7 @@ impl<D: Db> Core<D> {
         }
         Reply::ok(&ReportAck {
             desired_hash: self.offered().config_hash.clone(),
-            orders: self.offered().watch.orders.len(),
+            orders: self.offered().watch.orders.len() + self.offered().watch.devices.len(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What the Durable Object does, without the platform: every rule is here or in
 //! `domain`, and runs natively over any SQLite. [`super::durable`] is the shell.
 
+mod devices;
 mod drift;
 mod enrolment;
 mod init;

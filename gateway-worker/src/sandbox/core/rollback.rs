@@ -150,6 +150,7 @@ impl<D: Db> Core<D> {
             jobs: Some(JobRules::of(policy, &self.accepted_jobs()?)),
             no_plugins: policy.self_modification.plugins != Some(ChangeRule::Auto),
             orders: self.orders()?,
+            devices: self.device_orders()?,
         })
     }
 

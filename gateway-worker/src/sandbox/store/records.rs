@@ -30,6 +30,8 @@ pub enum Record {
     Extensions,
     /// Who stopped all model calls.
     ModelsStop,
+    /// What OpenClaw says of devices, and what is done about them.
+    Devices,
     /// Who may write snapshots, and which are due.
     Snapshots,
 }
@@ -47,6 +49,7 @@ impl Record {
             Self::Orders => "orders",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
+            Self::Devices => "devices",
             Self::Snapshots => "snapshots",
         }
     }
