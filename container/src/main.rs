@@ -4,6 +4,7 @@
 //! change neither the configuration nor read the credential that reports.
 //! What it needs comes from the environment; see [`settings`].
 
+mod approved;
 mod backoff;
 mod child;
 mod config_file;

@@ -66,6 +66,14 @@ impl Separation {
         Ok(())
     }
 
+    /// The user whose files OpenClaw's are.
+    pub(crate) fn user(self) -> u32 {
+        match self {
+            Self::User(uid) => uid,
+            Self::None => geteuid().as_raw(),
+        }
+    }
+
     /// Hands a file or directory to OpenClaw's user.
     pub(crate) fn give(self, path: &Path) -> std::io::Result<()> {
         match self {

@@ -6,6 +6,7 @@
 mod apply;
 mod devices;
 mod drift;
+mod files;
 mod health;
 mod jobs;
 mod orders;
@@ -34,6 +35,7 @@ use crate::snapshot::Keeper;
 use crate::store::Store;
 
 use drift::Watched;
+use files::Files;
 use health::Probation;
 use reports::Outbox;
 
@@ -132,6 +134,8 @@ pub(crate) struct Supervisor {
     probation: Option<Probation>,
     /// What was found in OpenClaw's state.
     watched: Watched,
+    /// What may lie in folders that agents can write.
+    files: Files,
     /// Orders that were carried out and that the gateway Worker may still repeat.
     carried_out: Vec<String>,
     /// When to fetch.
@@ -156,6 +160,7 @@ impl Supervisor {
             governance: Governance::new(&settings),
             openclaw: Openclaw::new(&settings),
             keeper: state::keeper(&settings, launcher.separation(), sender.clone())?,
+            files: Files::new(&settings, launcher.separation().user()),
             launcher,
             processes,
             file: ConfigFile::at(&settings.config_file)?,
@@ -267,6 +272,8 @@ impl Supervisor {
         self.report(Report::Step {
             step: StartStep::Openclaw,
         });
+        // A snapshot may hold what was changed a moment before it was taken.
+        self.hold_files();
         match self
             .launcher
             .start(self.runs, self.file.path(), self.sender.clone())

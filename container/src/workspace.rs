@@ -21,7 +21,21 @@ const UNFINISHED: &str = ".tedix-unfinished";
 ///
 /// # Errors
 /// When a part of the path is a link or the disk refuses it.
-pub(crate) fn write(root: &Path, path: &str, text: &str, owner: u32) -> io::Result<()> {
+pub(crate) fn write(root: &Path, path: &str, content: &[u8], owner: u32) -> io::Result<()> {
+    write_with_mode(root, path, content, owner, 0o644)
+}
+
+/// [`write`] with permissions of its own.
+///
+/// # Errors
+/// As there.
+pub(crate) fn write_with_mode(
+    root: &Path,
+    path: &str,
+    content: &[u8],
+    owner: u32,
+    mode: u32,
+) -> io::Result<()> {
     let (folders, name) = split(path)?;
     let mut folder = open(root, FOLDER | OFlags::NOFOLLOW, Mode::empty())?;
     for part in folders {
@@ -37,15 +51,9 @@ pub(crate) fn write(root: &Path, path: &str, text: &str, owner: u32) -> io::Resu
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     // Something may be left from a start that was cut off.
     let _ = unlinkat(&folder, UNFINISHED, AtFlags::empty());
-    let file = openat2(
-        &folder,
-        UNFINISHED,
-        flags,
-        Mode::from_raw_mode(0o644),
-        BELOW,
-    )?;
+    let file = openat2(&folder, UNFINISHED, flags, Mode::from_raw_mode(mode), BELOW)?;
     give(&file, owner)?;
-    fs::File::from(file).write_all(text.as_bytes())?;
+    fs::File::from(file).write_all(content)?;
     renameat(&folder, UNFINISHED, &folder, name)?;
     Ok(())
 }
@@ -147,8 +155,8 @@ mod tests {
         fs::create_dir_all(&outside).unwrap();
         fs::write(outside.join("kept"), "kept").unwrap();
 
-        write(&root, "a/b/c.md", "one", 1000).unwrap();
-        write(&root, "a/b/c.md", "two", 1000).unwrap();
+        write(&root, "a/b/c.md", b"one", 1000).unwrap();
+        write(&root, "a/b/c.md", b"two", 1000).unwrap();
         assert_eq!(fs::read_to_string(root.join("a/b/c.md")).unwrap(), "two");
         remove(&root, "a/b/c.md").unwrap();
         remove(&root, "a/b/c.md").unwrap();
@@ -157,12 +165,12 @@ mod tests {
 
         symlink(&outside, root.join("out")).unwrap();
         symlink(outside.join("kept"), root.join("file")).unwrap();
-        assert!(write(&root, "out/new", "x", 1000).is_err());
+        assert!(write(&root, "out/new", b"x", 1000).is_err());
         assert!(remove(&root, "out/kept").is_err());
         // The link itself may be replaced; what it leads to stays as it is.
-        write(&root, "file", "x", 1000).unwrap();
+        write(&root, "file", b"x", 1000).unwrap();
         for path in ["../outside/kept", "a/../../outside/kept", "", "a/"] {
-            assert!(write(&root, path, "x", 1000).is_err(), "{path}");
+            assert!(write(&root, path, b"x", 1000).is_err(), "{path}");
             assert!(remove(&root, path).is_err(), "{path}");
         }
         assert_eq!(fs::read_to_string(outside.join("kept")).unwrap(), "kept");

@@ -2,6 +2,7 @@
 //! it should be. Read-only mode covers the file alone; exec approvals, scheduled
 //! jobs, paired devices, skills and plugins lie in OpenClaw's database and folders.
 
+pub mod files;
 pub mod jobs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,8 @@ pub enum Part {
     Skills,
     /// Plugins.
     Plugins,
+    /// Files of a workspace.
+    Workspace,
 }
 
 /// The things in one part: what identifies each, and a hash of what matters about it.

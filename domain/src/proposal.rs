@@ -170,7 +170,12 @@ pub fn judge(policy: &Policy, draft: &Draft, now: DateTime<Utc>) -> Verdict {
             rules.config_keys.unwrap_or(ChangeRule::Review),
             "config_keys",
         ),
-        Kind::Skill => (rules.skills.unwrap_or(ChangeRule::Review), "skills"),
+        Kind::Skill => (
+            rules
+                .skill_rule(&draft.target)
+                .unwrap_or(ChangeRule::Review),
+            "skills",
+        ),
         Kind::Cron => (rules.cron.unwrap_or(ChangeRule::Review), "cron"),
         Kind::Plugin => (rules.plugins.unwrap_or(ChangeRule::Review), "plugins"),
         Kind::WorkspaceFile => (rules.workspace_rule(&draft.target).0, "workspace"),

@@ -286,6 +286,7 @@ impl Supervisor {
                 self.hold_exec_approvals();
                 self.carry_out_orders();
                 self.carry_out_device_orders();
+                self.hold_files();
                 self.hold_state();
                 self.look_at_probation();
             }

@@ -90,7 +90,7 @@ impl Supervisor {
         Ok(thing(found.unwrap_or(&made)))
     }
 
-    fn write(&self, order: &Order) -> Result<(), String> {
+    fn write(&mut self, order: &Order) -> Result<(), String> {
         // OpenClaw makes the workspace with the first turn of an agent; it may not be there.
         let path = match order.kind {
             Kind::Skill => format!("workspace/skills/{}/SKILL.md", order.target),
@@ -105,9 +105,14 @@ impl Supervisor {
         }
         let root = self.settings.state_dir();
         let done = match &order.content {
-            Value::String(text) => workspace::write(&root, &path, text, self.settings.uid),
+            Value::String(text) => {
+                workspace::write(&root, &path, text.as_bytes(), self.settings.uid)
+            }
             _ => workspace::remove(&root, &path),
         };
-        done.map_err(|error| format!("{path}: {error}"))
+        done.map_err(|error| format!("{path}: {error}"))?;
+        let content = order.content.as_str().map(str::as_bytes);
+        self.files.approve(&path, content);
+        Ok(())
     }
 }

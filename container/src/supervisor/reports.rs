@@ -28,8 +28,15 @@ impl Outbox {
             self.waiting
                 .retain(|other| !matches!(other, Report::Observed { .. }));
         }
+        if matches!(report, Report::Approved { .. }) {
+            // It says all of it, each time.
+            self.waiting
+                .retain(|other| !matches!(other, Report::Approved { .. }));
+        }
         if self.waiting.len() >= WAITING {
-            self.waiting.pop_front();
+            let mut waiting = self.waiting.iter();
+            let oldest = waiting.position(|other| !matches!(other, Report::Approved { .. }));
+            self.waiting.remove(oldest.unwrap_or_default());
         }
         self.waiting.push_back(report);
     }

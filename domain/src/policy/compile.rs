@@ -62,6 +62,15 @@ pub fn compile_at(
     Ok(config)
 }
 
+/// Whether OpenClaw's scheduler runs, which jobs and heartbeats need.
+pub(super) fn runs_jobs(policy: &Policy) -> bool {
+    schedules(policy, &tools::Roster::new(policy, &agents::named(policy)))
+}
+
+fn schedules(policy: &Policy, roster: &tools::Roster<'_>) -> bool {
+    roster.may_run_commands() && policy.budgets.cron.enabled != Some(false)
+}
+
 fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
     let rules = &policy.self_modification;
     let named = agents::named(policy);
@@ -85,7 +94,7 @@ fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
         "tools": tools::gateway(&roster),
         "cron": {
             // A job may carry a shell command that no tool rule sees.
-            "enabled": roster.may_run_commands() && policy.budgets.cron.enabled != Some(false),
+            "enabled": schedules(policy, &roster),
             "triggers": { "enabled": false },
         },
         "commands": {

@@ -20,6 +20,12 @@ pub fn warnings(policy: &Policy) -> Vec<FieldError> {
                       OpenClaw's own page, and is then refused; name a target";
         found.push(FieldError::new("/access/approvals/targets", detail));
     }
+    if policy.budgets.heartbeat.is_some() && !super::compile::runs_jobs(policy) {
+        let detail = "OpenClaw wakes agents by its scheduler, which is off here: say \
+                      budgets.cron.enabled, and let an agent run commands, or take the heartbeat \
+                      away";
+        found.push(FieldError::new("/budgets/heartbeat", detail));
+    }
     for (id, channel) in &policy.tools.channels {
         let can = super::compile::enforced(id.as_str());
         let everybody = channel.only.is_some() || !channel.deny.is_empty();
@@ -52,6 +58,25 @@ pub fn warnings(policy: &Policy) -> Vec<FieldError> {
 mod tests {
     use super::warnings;
     use crate::policy::samples;
+
+    #[test]
+    fn a_heartbeat_that_never_comes_is_said() {
+        let mut policy = samples::full();
+        let said = |policy: &crate::policy::Policy| {
+            warnings(policy)
+                .iter()
+                .any(|fault| fault.pointer == "/budgets/heartbeat")
+        };
+        assert!(!said(&policy));
+        policy.budgets.cron.enabled = Some(false);
+        assert!(said(&policy));
+        policy.budgets.heartbeat = None;
+        assert!(!said(&policy));
+        let mut company = samples::full();
+        company.tools.deny = vec!["exec".parse().unwrap()];
+        company.budgets.cron.enabled = Some(true);
+        assert!(said(&company), "the scheduler is off where no commands run");
+    }
 
     #[test]
     fn approvals_that_reach_nobody_are_said() {

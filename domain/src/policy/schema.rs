@@ -20,6 +20,13 @@ fn the_published_schema_is_that_of_the_types() {
     );
 }
 
+/// People read it as help beside each clause: it has no links of Rust's documentation.
+#[test]
+fn its_texts_are_for_people() {
+    let schema = schemars::schema_for!(Policy).to_value().to_string();
+    assert!(!schema.contains("[`") && !schema.contains("::"), "{schema}");
+}
+
 #[test]
 fn it_knows_every_field_and_refuses_others() {
     let schema = schemars::schema_for!(Policy).to_value();

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::devices::{DeviceOrder, DeviceReport};
 use super::gateway::StartStep;
+use crate::drift::files::{Approved, FileWatch};
 use crate::drift::jobs::JobRules;
 use crate::drift::{Held, Part};
 use crate::proposal::Kind;
@@ -65,6 +66,9 @@ pub struct Watch {
     /// Whether plugins that lie in OpenClaw's folders are taken away.
     #[serde(default)]
     pub no_plugins: bool,
+    /// Skills and files of workspaces to hold to what was approved; none leaves them alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Box<FileWatch>>,
     /// Approved changes that are still to be made in the container.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Order>,
@@ -138,6 +142,12 @@ pub enum Report {
         content: Value,
         /// Why, in a person's words.
         why: String,
+    },
+    /// Which skills and files of workspaces count as approved from now on: what was there
+    /// when the policy closed them, what OpenClaw made itself, and what orders wrote.
+    Approved {
+        /// All of them.
+        approved: Approved,
     },
     /// An [`Order`] was carried out, or cannot be.
     OrderDone {

@@ -388,7 +388,7 @@ pub const CLAUSES: &[Clause] = &[
         "/self_modification/skills",
         "Skills that agents write for themselves",
         "off, by hand alone",
-        "skills.workshop; tools.deny: skill_workshop when deny",
+        "skills.workshop; tools.deny: skill_workshop when deny; tedix-init puts skills back unless auto",
         OpenclawConfig,
     ),
     clause(
@@ -409,8 +409,8 @@ pub const CLAUSES: &[Clause] = &[
         "/self_modification/workspace",
         "Files of the workspace, by path",
         "auto",
-        "the ledger of proposals",
-        DeclaredOnly,
+        "the ledger of proposals; tedix-init puts back what is changed directly",
+        TedixInit,
     ),
     clause(
         "/self_modification/protected_keys",

@@ -17,7 +17,7 @@ use crate::policy::value::{AgentId, IsoDuration, ModelPattern, TimeZone};
 #[serde(deny_unknown_fields)]
 pub struct Budgets {
     /// Input and output tokens together from midnight to midnight in
-    /// [`Budgets::time_zone`]; 1 to 10^12, absent for no limit. Cached input
+    /// `time_zone`; 1 to 10^12, absent for no limit. Cached input
     /// counts like other input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<u64>,
@@ -72,7 +72,7 @@ pub struct Budgets {
     pub browser: Option<BrowserLimits>,
 }
 
-/// Limits of one agent; each has the meaning and the range that [`Budgets`] gives it.
+/// Limits of one agent; each has the meaning and the range of the same limit of the gateway.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -36,7 +36,7 @@ pub const SCHEMA: u32 = 1;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
-    /// Always [`SCHEMA`].
+    /// Number of the format: 1.
     pub schema: u32,
     /// Who may administer and who may use the gateway.
     pub access: Access,

@@ -109,21 +109,22 @@ impl SelfModification {
     /// rule that says so.
     #[must_use]
     pub fn workspace_rule(&self, path: &str) -> (ChangeRule, Option<usize>) {
-        let below = |rule: &str| {
-            let folder = rule.trim_end_matches('/');
-            path.strip_prefix(folder)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let rules = self
-            .workspace
-            .iter()
-            .enumerate()
-            .filter(|(_, rule)| below(&rule.path));
-        rules
-            .max_by_key(|(_, rule)| rule.path.trim_end_matches('/').len())
+        WorkspaceRule::deciding(&self.workspace, path)
             .map_or((ChangeRule::Auto, None), |(index, rule)| {
                 (rule.change, Some(index))
             })
+    }
+
+    /// How changes of a skill come about that lies in the workspace, where the document
+    /// says so: by `skills` or by a path, whichever is stricter.
+    #[must_use]
+    pub fn skill_rule(&self, name: &str) -> Option<ChangeRule> {
+        let path = format!("skills/{name}/SKILL.md");
+        let by_path = WorkspaceRule::deciding(&self.workspace, &path).map(|(_, rule)| rule.change);
+        match (self.skills, by_path) {
+            (Some(skills), Some(by_path)) => Some(skills.min(by_path)),
+            (skills, by_path) => skills.or(by_path.filter(|rule| *rule != ChangeRule::Auto)),
+        }
     }
 
     /// Whether no proposal may touch a configuration key such as `tools.exec.mode`.
@@ -135,6 +136,22 @@ impl SelfModification {
         };
         // What this policy compiles to is not the agents' to change, either way.
         self.protected_keys.iter().any(covers)
+    }
+}
+
+impl WorkspaceRule {
+    /// The rule with the longest path that leads to a file, and its index.
+    #[must_use]
+    pub fn deciding<'a>(rules: &'a [Self], path: &str) -> Option<(usize, &'a Self)> {
+        let below = |rule: &str| {
+            let folder = rule.trim_end_matches('/');
+            path.strip_prefix(folder)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let rules = rules.iter().enumerate();
+        rules
+            .filter(|(_, rule)| below(&rule.path))
+            .max_by_key(|(_, rule)| rule.path.trim_end_matches('/').len())
     }
 }
 

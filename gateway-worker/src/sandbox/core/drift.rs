@@ -1,12 +1,16 @@
 //! What tedix-init found changed in OpenClaw's state.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
+use domain::drift::files::{Approved, FileRules, FileWatch};
 use domain::drift::{self, Difference, Held, Kind, Part};
+use domain::policy::Policy;
 use domain::problem::{FieldError, Problem};
 use domain::state::SnapshotReason;
 
 use super::{Core, INIT};
-use crate::ports::Db;
+use crate::ports::{Db, StorageError};
 use crate::sandbox::store::records::{self, Record};
 
 /// Most things in one part that are taken from a report.
@@ -88,6 +92,53 @@ impl<D: Db> Core<D> {
         }
         Ok(())
     }
+
+    /// Skills and files to hold to what was approved. Once something was, tedix-init is
+    /// told of every policy, so that it forgets what one leaves open.
+    pub(super) fn file_watch(&self, policy: &Policy) -> Result<Option<FileWatch>, StorageError> {
+        let approved: Option<Approved> = records::load(&self.db, Record::ApprovedFiles)?;
+        let rules = FileRules::of(policy);
+        let watched = rules.close_anything() || approved.is_some();
+        Ok(watched.then_some(FileWatch { rules, approved }))
+    }
+
+    /// What counts as approved, for the next container.
+    pub(super) fn files_approved(
+        &mut self,
+        approved: &Approved,
+        now: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        if !approved.is_bounded() {
+            return Err(Problem::fields(vec![FieldError::new(
+                "/approved",
+                "is more than is kept",
+            )]));
+        }
+        let before: Option<Approved> = records::load(&self.db, Record::ApprovedFiles)?;
+        let before = before.unwrap_or_default();
+        if before == *approved && !approved.files.is_empty() {
+            return Ok(());
+        }
+        let differs = |path: &&String| {
+            before.files.get(*path).map(|file| &file.sha256)
+                != approved.files.get(*path).map(|file| &file.sha256)
+        };
+        let all: BTreeSet<&String> = before.files.keys().chain(approved.files.keys()).collect();
+        let changed: Vec<&String> = all.into_iter().filter(differs).collect();
+        if let Some(first) = changed.first() {
+            let more = match changed.len() {
+                1 => String::new(),
+                many => format!(" and {} more", many - 1),
+            };
+            let detail = format!(
+                "{first}{more}: {} skills and files count as approved",
+                approved.files.len()
+            );
+            self.note(INIT, "files.approved", &detail, now)?;
+        }
+        records::save(&self.db, Record::ApprovedFiles, approved)?;
+        Ok(self.choose_offer(now)?)
+    }
 }
 
 fn words(difference: &Difference) -> String {
@@ -107,5 +158,6 @@ fn name(part: Part) -> &'static str {
         Part::Devices => "paired device",
         Part::Skills => "skill",
         Part::Plugins => "plugin",
+        Part::Workspace => "workspace file",
     }
 }

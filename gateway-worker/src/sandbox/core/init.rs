@@ -80,6 +80,7 @@ impl<D: Db> Core<D> {
                 content,
                 why,
             } => self.undone(orders::found(change, target, content, &why), now)?,
+            Report::Approved { approved } => self.files_approved(&approved, now)?,
             Report::OrderDone { id, error, job } => {
                 self.order_done(&id, error.as_deref(), job, now)?;
             }

@@ -131,8 +131,14 @@ impl<D: Db> Core<D> {
             (other.draft.kind, other.draft.target.as_str()) == (draft.kind, what.as_str())
                 && other.draft.content == draft.content
         };
-        let reviewed = draft.kind == Kind::Cron
-            && self.newest.document.self_modification.cron == Some(ChangeRule::Review);
+        let rules = &self.newest.document.self_modification;
+        let rule = match draft.kind {
+            Kind::Cron => rules.cron,
+            Kind::Skill => rules.skill_rule(&draft.target),
+            Kind::WorkspaceFile => Some(rules.workspace_rule(&draft.target).0),
+            Kind::ConfigKey | Kind::Plugin => None,
+        };
+        let reviewed = rule == Some(ChangeRule::Review);
         if !reviewed
             || verdict != Verdict::Review
             || proposal::check(&draft).is_err()

@@ -149,6 +149,7 @@ impl<D: Db> Core<D> {
             exec_approvals: Some(exec_approvals(policy, Some(now))),
             jobs: Some(JobRules::of(policy, &self.accepted_jobs()?)),
             no_plugins: policy.self_modification.plugins != Some(ChangeRule::Auto),
+            files: self.file_watch(policy)?.map(Box::new),
             orders: self.orders()?,
             devices: self.device_orders()?,
         })

@@ -24,6 +24,8 @@ pub enum Record {
     Held,
     /// Scheduled jobs that may be there, where the policy does not let agents make them.
     AcceptedJobs,
+    /// Skills and files of workspaces as they were approved, where agents may not change them.
+    ApprovedFiles,
     /// Approved changes that are still to be made in the container.
     Orders,
     /// Extensions of budgets.
@@ -46,6 +48,7 @@ impl Record {
             Self::AuditHead => "audit_head",
             Self::Held => "held",
             Self::AcceptedJobs => "accepted_jobs",
+            Self::ApprovedFiles => "approved_files",
             Self::Orders => "orders",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",

@@ -222,3 +222,107 @@ fn an_approval_under_a_policy_that_denies_by_now_is_refused() {
     );
     assert!(fetch(&mut core, &credentials).watch.orders.is_empty());
 }
+
+#[test]
+fn files_are_held_to_what_was_approved_and_what_was_undone_waits_for_a_person() {
+    use domain::drift::files::{Approved, ApprovedFile, FileRules};
+    use domain::policy::WorkspaceRule;
+
+    let (mut core, credentials) = running(None);
+    assert_eq!(fetch(&mut core, &credentials).watch.files, None);
+    let mut document = core.newest().document.clone();
+    document.self_modification.skills = Some(ChangeRule::Deny);
+    let rule = |path: &str, change| WorkspaceRule {
+        path: path.to_owned(),
+        change,
+    };
+    document.self_modification.workspace = vec![
+        rule("AGENTS.md", ChangeRule::Review),
+        rule("SOUL.md", ChangeRule::Deny),
+    ];
+    core.save_policy(document.clone(), "ada@example.com", None, t0())
+        .expect("saved");
+    let rules = FileRules::of(&document);
+    let watch = fetch(&mut core, &credentials).watch.files.expect("watched");
+    assert_eq!((&watch.rules, &watch.approved), (&rules, &None));
+
+    let file = ApprovedFile {
+        sha256: "a".repeat(64),
+        executable: false,
+        text: Some("# Agents".to_owned()),
+    };
+    let approved = Approved {
+        rules: rules.clone(),
+        files: [("workspace/AGENTS.md".to_owned(), file)].into(),
+    };
+    let told = Report::Approved {
+        approved: approved.clone(),
+    };
+    report(&mut core, &credentials, told);
+    // A new container knows what was approved, whatever its snapshot holds.
+    let mut core = reopen(core);
+    let watch = fetch(&mut core, &credentials).watch.files.expect("watched");
+    assert_eq!(watch.approved, Some(approved));
+    assert!(actions(&core).contains(&"tedix-init files.approved".to_owned()));
+
+    let undone = |kind, target: &str| Report::Undone {
+        change: kind,
+        target: target.to_owned(),
+        content: json!("other"),
+        why: "it was changed".to_owned(),
+    };
+    report(
+        &mut core,
+        &credentials,
+        undone(Kind::WorkspaceFile, "AGENTS.md"),
+    );
+    report(
+        &mut core,
+        &credentials,
+        undone(Kind::WorkspaceFile, "AGENTS.md"),
+    );
+    report(
+        &mut core,
+        &credentials,
+        undone(Kind::WorkspaceFile, "SOUL.md"),
+    );
+    report(
+        &mut core,
+        &credentials,
+        undone(Kind::WorkspaceFile, "open.md"),
+    );
+    report(&mut core, &credentials, undone(Kind::Skill, "x"));
+    let page = proposals::page(core.db(), None).expect("read");
+    let made: Vec<&str> = page
+        .items
+        .iter()
+        .map(|proposal| proposal.draft.target.as_str())
+        .collect();
+    assert_eq!(made, ["AGENTS.md"], "once, and only where a person decides");
+
+    let mut too_much = Approved {
+        rules,
+        ..Approved::default()
+    };
+    too_much.files.insert(
+        "x".repeat(1_000),
+        ApprovedFile {
+            sha256: "a".repeat(64),
+            executable: false,
+            text: None,
+        },
+    );
+    let refused = core
+        .init_report(
+            credentials.init.expose(),
+            Report::Approved { approved: too_much },
+            t0(),
+        )
+        .expect_err("too much");
+    assert_eq!(refused.status, 422);
+    // Where a policy opens what was closed, tedix-init hears of it.
+    document.self_modification = domain::policy::SelfModification::default();
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    assert!(fetch(&mut core, &credentials).watch.files.is_some());
+}
