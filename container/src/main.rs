@@ -8,6 +8,7 @@ mod approved;
 mod backoff;
 mod child;
 mod config_file;
+mod git;
 mod governance;
 mod governed;
 mod log;

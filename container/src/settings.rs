@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::secret::Secret;
 use domain::wire::init::{
-    GOVERNANCE_HOST, INIT_CREDENTIAL_ENV, MODEL_KEY_ENV, OPENCLAW_PORT, STATE_HOST,
+    GIT_HOST, GOVERNANCE_HOST, INIT_CREDENTIAL_ENV, MODEL_KEY_ENV, OPENCLAW_PORT, STATE_HOST,
 };
 
 /// User and group that OpenClaw runs as in the image.
@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub governance_url: String,
     /// Origin that keeps OpenClaw's state.
     pub state_url: String,
+    /// Origin that answers what is brought from Git repositories.
+    pub git_url: String,
     /// Origin that OpenClaw answers at.
     pub openclaw_url: String,
     /// Program that runs OpenClaw.
@@ -95,6 +97,7 @@ impl Settings {
             governance_url: read("TEDIX_GOVERNANCE_URL")
                 .unwrap_or_else(|| format!("http://{GOVERNANCE_HOST}")),
             state_url: read("TEDIX_STATE_URL").unwrap_or_else(|| format!("http://{STATE_HOST}")),
+            git_url: read("TEDIX_GIT_URL").unwrap_or_else(|| format!("http://{GIT_HOST}")),
             openclaw_url: read("TEDIX_OPENCLAW_URL")
                 .unwrap_or_else(|| format!("http://127.0.0.1:{OPENCLAW_PORT}")),
             node: path("TEDIX_NODE", "/opt/node/bin/node"),
@@ -146,6 +149,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.governance_url, "http://governance.internal");
         assert_eq!(settings.state_url, "http://state.internal");
+        assert_eq!(settings.git_url, "http://git.internal");
         assert_eq!(settings.openclaw_url, "http://127.0.0.1:18789");
         assert_eq!(settings.state_dir().to_str(), Some("/data/openclaw"));
         assert!(!format!("{settings:?}").contains("s3cret"));

@@ -19,11 +19,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use domain::wire::gateway::StartStep;
+use domain::wire::git::GitState;
 use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
 
 use crate::backoff::Backoff;
 use crate::child::{Launcher, Run};
 use crate::config_file::ConfigFile;
+use crate::git::Sources;
 use crate::governance::Governance;
 use crate::log;
 use crate::openclaw::Openclaw;
@@ -66,6 +68,11 @@ pub(crate) enum Event {
     NoState {
         /// Why.
         why: String,
+    },
+    /// How far what comes from Git repositories is.
+    Git {
+        /// All of it.
+        states: Vec<GitState>,
     },
     /// A run of OpenClaw ended.
     Exited {
@@ -119,6 +126,7 @@ pub(crate) struct Supervisor {
     openclaw: Openclaw,
     launcher: Launcher,
     keeper: Keeper,
+    sources: Sources,
     processes: Processes,
     file: ConfigFile,
     store: Store,
@@ -161,6 +169,12 @@ impl Supervisor {
             openclaw: Openclaw::new(&settings),
             keeper: state::keeper(&settings, launcher.separation(), sender.clone())?,
             files: Files::new(&settings, launcher.separation().user()),
+            sources: Sources::start(
+                &settings,
+                processes.clone(),
+                launcher.separation(),
+                sender.clone(),
+            ),
             launcher,
             processes,
             file: ConfigFile::at(&settings.config_file)?,
@@ -202,6 +216,7 @@ impl Supervisor {
                     self.keeper.end(stop::LEASE);
                     return Ok(End::NoState);
                 }
+                Ok(Event::Git { states }) => self.report(Report::Git { states }),
                 Ok(Event::Exited { number, code }) => self.exited(number, code),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,

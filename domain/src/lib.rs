@@ -10,6 +10,7 @@ pub mod csv;
 pub mod devices;
 pub mod drift;
 pub mod fleet;
+pub mod git;
 pub mod id;
 pub mod metering;
 pub mod policy;

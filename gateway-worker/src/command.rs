@@ -1,8 +1,10 @@
 //! What the Worker asks of the Sandbox Durable Object: one enum, serialised
 //! once. The front door's traffic goes another way, see [`crate::front::proxy`].
 
+mod git;
 mod state;
 
+pub use git::GitTicket;
 pub use state::{StateAsk, StatePrepared, StateTicket, SweepPlan};
 
 use domain::access::Identity;
@@ -86,6 +88,13 @@ pub enum Command {
         credential: String,
         /// What.
         ask: StateAsk,
+    },
+    /// tedix-init fetches from a Git repository. Answer: [`GitTicket`].
+    Git {
+        /// Its credential.
+        credential: String,
+        /// The repository's name in the policy.
+        name: String,
     },
     /// A model call ended.
     Settle {

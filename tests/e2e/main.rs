@@ -19,6 +19,7 @@ mod policy;
 mod proof;
 mod recovery;
 mod restart;
+mod sources;
 mod stage;
 mod state;
 mod websocket;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         policy::trials(&world),
         attacks::trials(&world),
         container::trials(&world),
+        sources::trials(&world),
         state::trials(&world),
         proof::trials(&world),
         restart::trials(&world),

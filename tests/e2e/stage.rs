@@ -20,6 +20,7 @@ const UNCONFIRMED: &[&str] = &[
     "proof::model_calls",
     "proof::openclaw_s_tools",
     "recovery::kill_9_of_tedix_init",
+    "sources::",
     "state::a_destroyed",
 ];
 

@@ -1,6 +1,6 @@
 //! Getting a configuration from the gateway Worker into force, or not.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use domain::drift::Part;
 use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
@@ -13,6 +13,8 @@ use crate::openclaw::ConfigState;
 
 /// Most failed configurations that are remembered.
 const REJECTED: usize = 16;
+/// How long OpenClaw's start waits for what comes from Git repositories.
+const BEFORE_START: Duration = Duration::from_secs(20);
 
 impl Supervisor {
     /// Gets the newest configuration and takes it up.
@@ -32,6 +34,10 @@ impl Supervisor {
     }
 
     fn take_up(&mut self, bundle: ConfigBundle) {
+        // What OpenClaw starts with is there first, if its host is not too slow.
+        let starts = matches!(self.phase, Phase::Unconfigured) && !bundle.watch.git.is_empty();
+        let wait = if starts { BEFORE_START } else { Duration::ZERO };
+        self.sources.want(&bundle.watch.git, wait);
         if self
             .installed
             .as_ref()

@@ -80,6 +80,11 @@ impl Supervisor {
             self.files.told = watch.approved.clone();
             self.files.approved = Some(watch.approved.unwrap_or_default());
         }
+        // What a person pinned in the policy is approved like what they approved.
+        for (path, content) in self.sources.take_begun() {
+            let path = format!("workspace/{path}");
+            self.files.approve(&path, Some(&content));
+        }
         let mut approved = self.files.approved.take().unwrap_or_default();
         if approved.rules != watch.rules
             && let Err(report) = self.take_up_rules(&mut approved, &watch.rules)

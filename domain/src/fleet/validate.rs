@@ -266,7 +266,11 @@ impl Check {
     fn git(&mut self, pointer: &str, git: &GitPointer) {
         let repository = format!("{pointer}/repository");
         self.line(&repository, &git.repository, MAX_KEY);
-        let rest = git.repository.strip_prefix("https://");
+        // HTTP on a machine of the gateway's own, where people develop.
+        let local = ["http://localhost:", "http://127.0.0.1:"];
+        let schemes = ["https://"].into_iter().chain(local);
+        let mut schemes = schemes.map(|scheme| git.repository.strip_prefix(scheme));
+        let rest = schemes.find_map(|rest| rest);
         let clean = |rest: &str| {
             !rest.is_empty()
                 && rest
@@ -277,6 +281,9 @@ impl Check {
             self.refuse(&repository, "must be an https URL without credentials");
         }
         self.hexadecimal(&format!("{pointer}/commit"), &git.commit, &[40, 64]);
+        if let Some(available) = &git.available {
+            self.hexadecimal(&format!("{pointer}/available"), available, &[40, 64]);
+        }
     }
 }
 

@@ -127,6 +127,14 @@ fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
             "migrations": { "modelPolicyAllowlist": true, "utilityModelSeparation": true },
         },
     });
+    // Below the home directory that tedix-init gives OpenClaw, and out of it: no absolute
+    // path, because an engine without namespaces moves them.
+    let packs = policy.persistence.skill_packs.keys();
+    let packs: Vec<String> = packs.map(|name| format!("~/../packs/{name}")).collect();
+    let skills = config.get_mut("skills").and_then(Value::as_object_mut);
+    if let (false, Some(skills)) = (packs.is_empty(), skills) {
+        skills.insert("load".to_owned(), json!({ "extraDirs": packs }));
+    }
     let optional = [
         ("approvals", channels::approvals(policy)),
         ("channels", channels::section(policy)),

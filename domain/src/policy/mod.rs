@@ -50,6 +50,7 @@ pub use parse::{MAX_BYTES, parse, parse_value, strict_value};
 pub use presets::{PRESETS, Preset};
 pub use value::{
     AgentId, ChannelId, CommitId, EmailAddress, HostPattern, IsoDuration, ModelPattern, TimeZone,
+    is_repository,
 };
 
 use sha2::{Digest, Sha256};

@@ -186,6 +186,9 @@ pub struct GitPointer {
     pub repository: String,
     /// Commit in use, in lower-case hex.
     pub commit: String,
+    /// Newest commit of the branch that people look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available: Option<String>,
 }
 
 /// Where the gateway's durable state lies; empty until it has any.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::devices::{DeviceOrder, DeviceReport};
 use super::gateway::StartStep;
+use super::git::{GitOrder, GitState};
 use crate::drift::files::{Approved, FileWatch};
 use crate::drift::jobs::JobRules;
 use crate::drift::{Held, Part};
@@ -23,6 +24,8 @@ pub const GOVERNANCE_HOST: &str = "governance.internal";
 pub const MODELS_HOST: &str = "models.internal";
 /// Host that answers snapshots.
 pub const STATE_HOST: &str = "state.internal";
+/// Host that answers what is brought from Git repositories.
+pub const GIT_HOST: &str = "git.internal";
 /// Environment variable with tedix-init's own credential; it never passes it on.
 pub const INIT_CREDENTIAL_ENV: &str = "TEDIX_INIT_CREDENTIAL";
 /// Environment variable with the revocable key that OpenClaw shows to `models.internal`.
@@ -75,6 +78,9 @@ pub struct Watch {
     /// What is still to be done about paired devices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<DeviceOrder>,
+    /// What to bring from Git repositories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub git: Vec<GitOrder>,
 }
 
 /// An approved change of something that only the container holds.
@@ -167,6 +173,11 @@ pub enum Report {
         /// Why it cannot be.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+    },
+    /// How far what is brought from Git repositories has come: sent when it changes.
+    Git {
+        /// All of it.
+        states: Vec<GitState>,
     },
     /// What OpenClaw says about devices: sent when it is first seen and when it changes.
     Devices {

@@ -2,6 +2,7 @@
 //!
 //! - [`devices`]: what it says about paired devices.
 //! - [`gateway`]: the governance API of one gateway, under `/_gateway/v1`.
+//! - [`git`]: what tedix-init brings from repositories, at `http://git.internal`.
 //! - [`registry`]: the central index, under `/api/v1`.
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
@@ -16,6 +17,7 @@
 
 pub mod devices;
 pub mod gateway;
+pub mod git;
 pub mod init;
 pub mod openclaw;
 pub mod registry;

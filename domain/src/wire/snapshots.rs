@@ -64,6 +64,9 @@ pub struct StateStatus {
     /// Why the gateway does not start, or its last snapshot failed, and what to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// Repositories that the policy names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<super::git::SourceStatus>,
 }
 
 /// Answer of `POST snapshots`: it will be taken now.

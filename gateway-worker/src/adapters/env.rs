@@ -4,6 +4,7 @@ use domain::metering::Dialect;
 use domain::problem::Problem;
 use worker::{Env, console_error};
 
+use crate::internal::git::GitCredentials;
 use crate::settings::Settings;
 
 /// Name of the Durable Object binding.
@@ -22,6 +23,17 @@ pub fn settings(env: &Env) -> Result<Settings, Problem> {
         console_error!("misconfigured: {error}");
         Problem::internal("The gateway is misconfigured; its log says which variable is wrong.")
     })
+}
+
+/// Who we are to Git hosts.
+///
+/// # Errors
+/// When the secret cannot be read.
+pub fn git_credentials(env: &Env) -> Result<GitCredentials, &'static str> {
+    let secret = env
+        .secret("GIT_CREDENTIALS")
+        .map(|secret| secret.to_string());
+    GitCredentials::read(&secret.unwrap_or_default())
 }
 
 /// Where a provider is called, and with which key.

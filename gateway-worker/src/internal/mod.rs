@@ -1,5 +1,6 @@
 //! The container's door: hosts that answer the container alone.
 
+pub mod git;
 pub mod governance;
 pub mod metered;
 pub mod models;
@@ -7,7 +8,7 @@ mod state;
 mod watch;
 
 use domain::problem::Problem;
-use domain::wire::init::{GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
+use domain::wire::init::{GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
 use worker::{Context, Request, Response, Result, Url};
 
 use crate::adapters::env::Upstreams;
@@ -22,6 +23,8 @@ pub struct Bindings {
     pub upstreams: Upstreams,
     /// Where snapshots lie; none when the deployment binds no bucket.
     pub bucket: Option<StateBucket>,
+    /// Who we are to Git hosts.
+    pub git: std::result::Result<git::GitCredentials, &'static str>,
 }
 
 /// Serves one request of the container's.
@@ -48,6 +51,10 @@ pub async fn serve(
                 &bindings.upstreams,
             )
             .await
+        }
+        GIT_HOST => {
+            let bucket = bindings.bucket.as_ref();
+            git::serve(request, url, bucket, &bindings.git, &sandbox).await
         }
         STATE_HOST => state::serve(request, url, bindings.bucket.as_ref(), sandbox).await,
         host => edge::reply::problem(&Problem::not_found(format!("Nothing answers at {host}."))),

@@ -55,6 +55,10 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
             let line = shell.line();
             shell.with(|core| core.state_asked(&credential, ask, &line, random, now()))
         }
+        Command::Git { credential, name } => {
+            let line = shell.line();
+            shell.with(|core| core.git_asked(&credential, &name, &line, now()))
+        }
         Command::Settle { call, ending } => {
             shell.with(|core| Ok(core.settle(&call, ending, now())?))?;
             Reply::ok(&())

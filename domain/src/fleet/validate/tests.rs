@@ -23,6 +23,7 @@ fn a_healthy_heartbeat_is_accepted() {
     good.pointers.git.push(GitPointer {
         repository: "https://github.com/example/skills.git".to_owned(),
         commit: "a".repeat(40),
+        available: Some("b".repeat(40)),
     });
     assert_eq!(validate(&good), []);
 }
@@ -75,6 +76,7 @@ fn pointers_lead_nowhere_they_should_not() {
         bad.pointers.git.push(GitPointer {
             repository: repository.to_owned(),
             commit,
+            available: None,
         });
         assert_eq!(
             pointers(&bad),

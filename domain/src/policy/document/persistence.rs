@@ -18,7 +18,7 @@ pub struct Persistence {
     /// Skill packs by name, each at a commit that people chose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skill_packs: BTreeMap<AgentId, SkillPack>,
-    /// Repository that the workspace is pushed to.
+    /// Repository that a new workspace begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<WorkspaceRepository>,
 }
@@ -44,21 +44,26 @@ pub struct Snapshots {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SkillPack {
-    /// Where it is: `https://…`, without user, query and fragment.
+    /// Where it is: `https://…`, without user, query and fragment; `http://` on this
+    /// machine only.
     pub repository: String,
     /// The commit in use; another one is a change of this policy.
     pub commit: CommitId,
+    /// Branch whose newest commit is shown as available, such as `main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
     /// Folder in the repository that holds the skills; its root when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
 
-/// Repository that the workspace is pushed to.
+/// Repository that a new workspace begins with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WorkspaceRepository {
-    /// Where it is: `https://…`, without user, query and fragment.
+    /// Where it is: `https://…`, without user, query and fragment; `http://` on this
+    /// machine only.
     pub repository: String,
     /// Branch, such as `main`.
     pub branch: String,

@@ -3,9 +3,10 @@
 use super::self_modification::is_path;
 use super::{Faults, step};
 use crate::policy::document::Persistence;
-use crate::policy::value::is_https;
+use crate::policy::value::is_repository;
 
-const REPOSITORY: &str = "must be https://host/path, without user, query and fragment";
+const REPOSITORY: &str =
+    "must be https://host/path, without user, query and fragment; http:// on this machine only";
 
 pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
     let snapshots = &persistence.snapshots;
@@ -27,8 +28,11 @@ pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
     }
     for (name, pack) in &persistence.skill_packs {
         let at = format!("{at}/skill_packs/{}", step(name.as_str()));
-        if !is_https(&pack.repository) {
+        if !is_repository(&pack.repository) {
             faults.add(format!("{at}/repository"), REPOSITORY);
+        }
+        if pack.branch.as_deref().is_some_and(|name| !is_branch(name)) {
+            faults.add(format!("{at}/branch"), "must be a branch such as main");
         }
         if pack
             .path
@@ -43,7 +47,7 @@ pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
     }
     faults.too_many(&format!("{at}/skill_packs"), persistence.skill_packs.len());
     if let Some(workspace) = &persistence.workspace {
-        if !is_https(&workspace.repository) {
+        if !is_repository(&workspace.repository) {
             faults.add(format!("{at}/workspace/repository"), REPOSITORY);
         }
         if !is_branch(&workspace.branch) {

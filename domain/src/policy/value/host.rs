@@ -74,6 +74,18 @@ pub(in crate::policy) fn is_https(text: &str) -> bool {
         && !path.split('/').any(|part| part == "..")
 }
 
+/// Whether text is where a Git repository may be: HTTPS, or HTTP on this machine.
+#[must_use]
+pub fn is_repository(text: &str) -> bool {
+    let local = ["http://localhost", "http://127.0.0.1"];
+    let local = local.iter().find_map(|origin| text.strip_prefix(origin));
+    match local {
+        // Judged as if it were a host with a name.
+        Some(rest) if rest.starts_with([':', '/']) => is_https(&format!("https://a.example{rest}")),
+        _ => is_https(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{HostPattern, is_https};

@@ -13,6 +13,7 @@ pub use duration::IsoDuration;
 pub use email::EmailAddress;
 pub use host::HostPattern;
 pub(super) use host::is_https;
+pub use host::is_repository;
 pub use model::ModelPattern;
 pub use name::{AgentId, ChannelId};
 pub use zone::TimeZone;

@@ -4,6 +4,7 @@
 mod devices;
 mod drift;
 mod enrolment;
+mod git;
 mod init;
 mod lifecycle;
 mod models;

@@ -152,6 +152,7 @@ impl<D: Db> Core<D> {
             files: self.file_watch(policy)?.map(Box::new),
             orders: self.orders()?,
             devices: self.device_orders()?,
+            git: domain::git::orders(policy),
         })
     }
 

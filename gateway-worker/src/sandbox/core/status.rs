@@ -6,6 +6,8 @@ use domain::wire::gateway::{
     ApplyState, BudgetStatus, EffectivePolicy, GatewayStatus, PolicyStatus, Viewer,
 };
 
+use domain::wire::snapshots::StateStatus;
+
 use super::{Core, Principal};
 use crate::ports::{Db, StorageError};
 use crate::settings::TEDIX_VERSION;
@@ -33,7 +35,10 @@ impl<D: Db> Core<D> {
             budget: self.budget_status(now)?,
             models: self.settings.model_infos(),
             pointers: self.pointers()?,
-            state: self.state_status(),
+            state: StateStatus {
+                sources: self.git_status()?,
+                ..self.state_status()
+            },
             viewer: Viewer {
                 subject: principal.subject.clone(),
                 role: principal.role,

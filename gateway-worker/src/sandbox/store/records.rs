@@ -34,6 +34,8 @@ pub enum Record {
     ModelsStop,
     /// What OpenClaw says of devices, and what is done about them.
     Devices,
+    /// How far what comes from Git repositories is.
+    Git,
     /// Who may write snapshots, and which are due.
     Snapshots,
 }
@@ -53,6 +55,7 @@ impl Record {
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
             Self::Devices => "devices",
+            Self::Git => "git",
             Self::Snapshots => "snapshots",
         }
     }

@@ -101,7 +101,7 @@ impl<D: Db> Core<D> {
     pub(super) fn pointers(&self) -> Result<Pointers, StorageError> {
         Ok(Pointers {
             r2: generations::newest(&self.db)?.map(|newest| newest.pointer()),
-            git: Vec::new(),
+            git: self.git_pointers()?,
         })
     }
 
@@ -117,6 +117,7 @@ impl<D: Db> Core<D> {
             saved_at: own.saved_at,
             snapshot_ordered: own.order.is_some(),
             problem: own.problem.clone(),
+            sources: Vec::new(),
         }
     }
 
