@@ -18,14 +18,14 @@ use domain::drift::jobs::JobRules;
 use domain::drift::{Part, Things};
 use domain::metering::Dialect;
 use domain::policy::{
-    AgentTools, CompileContext, ModelSpec, OpenaiApi, Policy, ToolProfile, canonical_hash, compile,
-    exec_approvals,
+    AgentTools, CompileContext, ModelSpec, OpenaiApi, PRESETS, Policy, ToolProfile, canonical_hash,
+    compile, compile_at, exec_approvals, parse,
 };
 use domain::proposal::Kind;
 use domain::wire::init::{ConfigBundle, OPENCLAW_PORT, Order, Report, Watch};
 use domain::wire::openclaw::{
-    ADMIN_RPC_PATH, ADMIN_SCOPE, CLIENT_HEADER, INIT_IDENTITY, SCOPES_HEADER, UNKNOWN_CLIENT,
-    USER_HEADER,
+    ADMIN_RPC_PATH, ADMIN_SCOPE, CLIENT_HEADER, INIT_IDENTITY, OPENCLAW_VERSION, SCOPES_HEADER,
+    UNKNOWN_CLIENT, USER_HEADER,
 };
 use lab::Lab;
 use rustix::process::Signal;
@@ -40,7 +40,28 @@ fn policy(profile: ToolProfile, allow: &[&str], deny: &[&str]) -> Policy {
     policy
 }
 
+/// The commented document in docs/policy.md.
+fn documented_example() -> Policy {
+    let text = include_str!("../../docs/policy.md");
+    let (_, rest) = text.split_once("```jsonc\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    // A comment begins with two slashes behind a blank; addresses have a colon there.
+    let line = |line: &str| {
+        line.split_once(" // ")
+            .map_or(line, |(json, _)| json)
+            .to_owned()
+            + "\n"
+    };
+    let plain: String = example.lines().map(line).collect();
+    parse(&plain).expect("the example is a policy")
+}
+
 fn bundle(policy_version: u64, policy: &Policy) -> ConfigBundle {
+    bundle_at(policy_version, policy, None)
+}
+
+/// The configuration as of a moment, or as if every exception had ended.
+fn bundle_at(policy_version: u64, policy: &Policy, now: Option<&str>) -> ConfigBundle {
     let model = |provider, id: &str| ModelSpec {
         provider,
         id: id.to_owned(),
@@ -58,13 +79,16 @@ fn bundle(policy_version: u64, policy: &Policy) -> ConfigBundle {
         models: &models,
         public_url: "https://company.example.com",
     };
-    let config = compile(policy, context);
+    let config = match now {
+        Some(now) => compile_at(policy, context, now.parse().unwrap(), OPENCLAW_VERSION).unwrap(),
+        None => compile(policy, context),
+    };
     ConfigBundle {
         policy_version,
         config_hash: canonical_hash(&config),
         config,
         watch: Watch {
-            exec_approvals: Some(exec_approvals(policy, None)),
+            exec_approvals: Some(exec_approvals(policy, now.map(|now| now.parse().unwrap()))),
             ..Watch::default()
         },
     }
@@ -132,9 +156,24 @@ fn every_kind_of_policy_compiles_to_what_openclaw_finds_valid() {
         &["group:media"],
     ));
     policies.push(policy(ToolProfile::Full, &[], &["*"]));
-    for policy in policies {
+    let mut configs: Vec<Value> = policies
+        .iter()
+        .map(|policy| bundle(1, policy).config)
+        .collect();
+    // Every clause set, with its exceptions and after their end; the presets; the example.
+    let full = parse(include_str!("../../domain/src/policy/samples/full.json")).unwrap();
+    let with_exceptions = Some("2026-11-22T10:00:00Z");
+    for policy in [&full, &documented_example()] {
+        configs.push(bundle_at(1, policy, with_exceptions).config);
+        configs.push(bundle(1, policy).config);
+    }
+    for preset in PRESETS {
+        let policy = preset.policy(&["ada@example.com".parse().unwrap()]);
+        configs.push(bundle(1, &policy.unwrap()).config);
+    }
+    for config in configs {
         let file = lab.directory.join("openclaw.json");
-        std::fs::write(&file, bundle(1, &policy).config.to_string()).unwrap();
+        std::fs::write(&file, config.to_string()).unwrap();
         let output = Command::new(&node)
             .args([&script, "config", "validate", "--json"])
             .env("HOME", &lab.directory)

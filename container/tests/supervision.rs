@@ -293,6 +293,36 @@ fn what_does_not_stop_is_ended_with_everything_it_left_behind() {
 }
 
 #[test]
+fn commands_that_still_run_end_when_fewer_may_run() {
+    let mut lab = Lab::new(&json!({ "commands": true }));
+    let approvals = |security: &str, list: &[&str]| {
+        let list: Vec<_> = list.iter().map(|one| json!({ "pattern": one })).collect();
+        json!({ "version": 1, "defaults": { "security": security, "ask": "off" },
+                "agents": { "main": { "security": security, "ask": "off", "allowlist": list } } })
+    };
+    let mut wanted = lab.bundle(1, &json!({ "commands": true }));
+    wanted.watch.exec_approvals = Some(approvals("allowlist", &["git", "ls"]));
+    lab.governance.want(wanted.clone());
+    lab.start();
+    lab.applied(0, 1);
+    lab.until("the commands", || lab.noted("left") == [true, true]);
+    // The same, and a longer list, leave what runs alone.
+    wanted.watch.exec_approvals = Some(approvals("allowlist", &["git", "ls", "cat"]));
+    lab.governance.want(wanted.clone());
+    let fetched = lab.governance.fetches();
+    lab.signal(Signal::HUP);
+    lab.until("it is fetched", || lab.governance.fetches() > fetched);
+    lab.applied(lab.governance.reports().len(), 1);
+    assert_eq!(lab.noted("left"), [true, true]);
+    // Only the list changes, not the configuration.
+    wanted.watch.exec_approvals = Some(approvals("allowlist", &["git"]));
+    lab.governance.want(wanted);
+    lab.signal(Signal::HUP);
+    lab.until("they end", || lab.noted("left") == [false, false]);
+    assert_eq!(lab.noted("helper"), [true], "OpenClaw's own go on");
+}
+
+#[test]
 fn commands_that_still_run_end_when_commands_are_denied() {
     let mut lab = Lab::new(&json!({ "commands": true }));
     lab.start();

@@ -2,6 +2,7 @@
 //! it should be. Read-only mode covers the file alone; exec approvals, scheduled
 //! jobs, paired devices, skills and plugins lie in OpenClaw's database and folders.
 
+pub mod commands;
 pub mod files;
 pub mod jobs;
 

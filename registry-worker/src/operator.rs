@@ -23,9 +23,23 @@ impl Operator {
         method: &Method,
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
+        let found = Self::with_groups(app, method, headers).await?;
+        Ok(found.0)
+    }
+
+    /// The same, with the groups that their identity provider says they are in: the
+    /// registry asks nothing of them, gateways may.
+    ///
+    /// # Errors
+    /// Those of [`Operator::of`].
+    pub(crate) async fn with_groups(
+        app: &App,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(Self, Vec<String>), Problem> {
         let credential = find(|name| joined(headers, name)).ok_or_else(|| nobody(app))?;
-        let identity = match app.verifier.verify(credential.token()).await {
-            Ok(identity) => identity,
+        let (identity, groups) = match app.verifier.verify(credential.token()).await {
+            Ok(verified) => verified,
             Err(TokenError::KeysUnavailable) => {
                 let detail = "Sign-in cannot be checked at the moment. Try again in a few seconds.";
                 return Err(Problem::unavailable(detail).with_retry_after(5));
@@ -43,7 +57,7 @@ impl Operator {
             )));
         }
         refuse_other_sites(app, method, headers, &credential)?;
-        Ok(Self(email))
+        Ok((Self(email), groups))
     }
 }
 

@@ -194,7 +194,7 @@ pub(crate) trait PulseStore: Send + Sync {
 #[async_trait(?Send)]
 pub(crate) trait Verifier: Send + Sync {
     /// Who a genuine token names.
-    async fn verify(&self, token: &str) -> Result<Identity, TokenError>;
+    async fn verify(&self, token: &str) -> Result<(Identity, Vec<String>), TokenError>;
 }
 
 /// The time.

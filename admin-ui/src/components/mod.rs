@@ -1,6 +1,7 @@
 //! Parts of pages that know the domain: a status, a budget, a policy's hashes.
 
 pub(crate) mod address;
+pub(crate) mod audit_alarm;
 pub(crate) mod budget;
 pub(crate) mod changes;
 pub(crate) mod chart;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::drift::Part;
+use domain::drift::commands::takes_commands_away;
 use domain::wire::init::{ConfigBundle, ConfigIssue, Report};
 use serde_json::Value;
 
@@ -45,6 +46,11 @@ impl Supervisor {
         {
             // The same configuration may belong to a newer version of the policy.
             self.rejected.retain(|hash| *hash != bundle.config_hash);
+            if let (Phase::Running { run, .. }, true) =
+                (&self.phase, takes_away(self.installed.as_ref(), &bundle))
+            {
+                self.end_commands(run.pid);
+            }
             self.installed = Some(bundle);
             self.expect_other_approvals();
             if let Phase::Running { observe_at, .. } = &mut self.phase {
@@ -226,24 +232,28 @@ impl Supervisor {
         }
     }
 
-    /// Where agents may run no commands any more, those that still run end now.
+    /// Where agents may run no commands any more, or less than before, those that still
+    /// run end now: nobody knows which of them the policy would let start today.
     fn end_denied_commands(&self, bundle: &ConfigBundle) {
-        let mode = bundle
-            .config
-            .pointer("/tools/exec/mode")
-            .and_then(Value::as_str);
-        let (Phase::Confirming { run, .. }, Some("deny")) = (&self.phase, mode) else {
+        let Phase::Confirming { run, before, .. } = &self.phase else {
             return;
         };
+        let mode = bundle.config.pointer("/tools/exec/mode");
+        if mode.and_then(Value::as_str) == Some("deny") || takes_away(before.as_deref(), bundle) {
+            self.end_commands(run.pid);
+        }
+    }
+
+    fn end_commands(&self, openclaw: i32) {
         let package = self
             .settings
             .openclaw
             .parent()
             .unwrap_or(&self.settings.openclaw);
-        let ended = self.processes.kill_commands(run.pid, package);
+        let ended = self.processes.kill_commands(openclaw, package);
         if ended > 0 {
             log::line(&format!(
-                "ended {ended} processes: commands are not allowed any more"
+                "ended {ended} processes: agents may run fewer commands than before"
             ));
         }
     }
@@ -348,5 +358,14 @@ impl Supervisor {
             openclaw_version: self.version.clone().unwrap_or_default(),
             config,
         });
+    }
+}
+
+/// Whether agents may run less than before. Without a before nothing runs yet.
+fn takes_away(before: Option<&ConfigBundle>, after: &ConfigBundle) -> bool {
+    let approvals = |bundle: &ConfigBundle| bundle.watch.exec_approvals.clone();
+    match (before.and_then(approvals), approvals(after)) {
+        (Some(before), Some(after)) => takes_commands_away(&before, &after),
+        _ => false,
     }
 }

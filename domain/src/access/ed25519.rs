@@ -14,6 +14,36 @@ use super::token::{Expectation, Identity, TokenError, Unverified};
 /// How long a minted token is valid, in seconds.
 pub const TOKEN_TTL_SECONDS: i64 = 300;
 
+/// Most bytes that the groups in a token take as JSON: the whole of it stays well within
+/// [`super::token::MAX_TOKEN_BYTES`], and within what servers take as a header.
+const MAX_GROUP_BYTES: usize = 6 * 1024;
+
+/// Whom a token is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    /// Their e-mail address.
+    pub email: &'a str,
+    /// Groups that the identity provider says they are in.
+    pub groups: &'a [String],
+}
+
+impl<'a> Holder<'a> {
+    fn bounded_groups(&self) -> Vec<&'a str> {
+        let mut left = MAX_GROUP_BYTES;
+        let fits = |group: &&str| {
+            let bytes = json!(group).to_string().len() + 1;
+            let fits = bytes <= left;
+            left -= if fits { bytes } else { 0 };
+            fits
+        };
+        self.groups
+            .iter()
+            .map(String::as_str)
+            .filter(fits)
+            .collect()
+    }
+}
+
 /// The registry's signing key.
 #[derive(Clone)]
 pub struct TokenKey {
@@ -54,11 +84,33 @@ impl TokenKey {
     /// [`TOKEN_TTL_SECONDS`] after `now` (Unix seconds). `id` becomes `jti`.
     #[must_use]
     pub fn mint(&self, issuer: &str, audience: &str, subject: &str, id: &str, now: i64) -> String {
+        let holder = Holder {
+            email: subject,
+            groups: &[],
+        };
+        self.mint_for(issuer, audience, holder, id, now)
+    }
+
+    /// [`TokenKey::mint`] for somebody who is in groups; as many are named as a token may
+    /// well carry.
+    #[must_use]
+    pub fn mint_for(
+        &self,
+        issuer: &str,
+        audience: &str,
+        holder: Holder<'_>,
+        id: &str,
+        now: i64,
+    ) -> String {
         let header = json!({"alg": "EdDSA", "typ": "JWT", "kid": self.public.kid});
-        let claims = json!({
-            "iss": issuer, "aud": audience, "sub": subject, "jti": id,
+        let mut claims = json!({
+            "iss": issuer, "aud": audience, "sub": holder.email, "jti": id,
             "iat": now, "nbf": now, "exp": now + TOKEN_TTL_SECONDS,
         });
+        let groups = holder.bounded_groups();
+        if let (false, Some(claims)) = (groups.is_empty(), claims.as_object_mut()) {
+            claims.insert("groups".to_owned(), json!(groups));
+        }
         let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
         let input = format!("{}.{}", part(header), part(claims));
         let signature = self.key.sign(input.as_bytes());
@@ -74,6 +126,19 @@ impl TokenKey {
 /// # Errors
 /// The first thing about the token that is not as expected.
 pub fn verify(token: &str, keys: &Jwks, expect: &Expectation<'_>) -> Result<Identity, TokenError> {
+    verify_with_groups(token, keys, expect).map(|(identity, _)| identity)
+}
+
+/// The same, with the groups that the registry knew the person to be in. Tokens of a
+/// registry that names none have none.
+///
+/// # Errors
+/// Those of [`verify`].
+pub fn verify_with_groups(
+    token: &str,
+    keys: &Jwks,
+    expect: &Expectation<'_>,
+) -> Result<(Identity, Vec<String>), TokenError> {
     let unverified = Unverified::parse(token)?;
     if unverified.algorithm() != "EdDSA" {
         return Err(TokenError::Algorithm);
@@ -89,7 +154,8 @@ pub fn verify(token: &str, keys: &Jwks, expect: &Expectation<'_>) -> Result<Iden
     public
         .verify_strict(unverified.signing_input(), &signature)
         .map_err(|_| TokenError::Signature)?;
-    unverified.judge(expect)
+    let identity = unverified.judge(expect)?;
+    Ok((identity, unverified.groups()))
 }
 
 fn verifying_key(key: &Jwk) -> Option<VerifyingKey> {
@@ -135,6 +201,54 @@ mod tests {
     fn a_minted_token_verifies() {
         let who = verify(&minted(), &keys(), &EXPECT);
         assert_eq!(who, Ok(Identity::Person("ada@example.com".to_owned())));
+    }
+
+    fn minted_for(groups: &[String]) -> String {
+        let holder = Holder {
+            email: "ada@example.com",
+            groups,
+        };
+        key().mint_for("https://registry.example", "gw_1", holder, "j1", 1_000)
+    }
+
+    #[test]
+    fn groups_pass_and_an_old_token_has_none() {
+        let groups = ["Straße".to_owned(), "gateway-admins".to_owned()];
+        let found = verify_with_groups(&minted_for(&groups), &keys(), &EXPECT);
+        let ada = Identity::Person("ada@example.com".to_owned());
+        assert_eq!(found, Ok((ada.clone(), groups.to_vec())));
+        assert_eq!(minted_for(&[]), minted(), "additive");
+        let found = verify_with_groups(&minted(), &keys(), &EXPECT);
+        assert_eq!(found, Ok((ada, Vec::new())));
+    }
+
+    #[test]
+    fn as_many_groups_pass_as_a_token_may_carry() {
+        let groups: Vec<String> = (0..2_000).map(|n| format!("{n:\u{e4}>60}")).collect();
+        let token = minted_for(&groups);
+        assert!(token.len() < super::super::token::MAX_TOKEN_BYTES);
+        let (_, found) = verify_with_groups(&token, &keys(), &EXPECT).expect("taken");
+        assert!(found.len() > 20 && found.len() < 100, "{}", found.len());
+    }
+
+    #[test]
+    fn groups_cannot_be_added_by_who_holds_a_token() {
+        let token = minted_for(&["readers".to_owned()]);
+        let mut parts = token.split('.');
+        let (header, claims, signature) = (parts.next(), parts.next(), parts.next());
+        let claims = BASE64_URL_SAFE_NO_PAD
+            .decode(claims.expect("claims"))
+            .expect("base64");
+        let mut claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+        claims["groups"] = json!(["admins"]);
+        let forged = format!(
+            "{}.{}.{}",
+            header.expect("header"),
+            BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()),
+            signature.expect("signature")
+        );
+        let found = verify_with_groups(&forged, &keys(), &EXPECT);
+        assert_eq!(found, Err(TokenError::Signature));
     }
 
     #[test]

@@ -26,6 +26,20 @@ pub fn warnings(policy: &Policy) -> Vec<FieldError> {
                       away";
         found.push(FieldError::new("/budgets/heartbeat", detail));
     }
+    if policy
+        .tools
+        .egress
+        .as_ref()
+        .is_some_and(|hosts| !hosts.is_empty())
+    {
+        let detail = "nothing opens these hosts yet: the container reaches only the gateway's own, \
+                      whatever is listed";
+        found.push(FieldError::new("/tools/egress", detail));
+    }
+    if policy.access.approvals.timeout.is_some() {
+        let detail = "OpenClaw waits half an hour, whatever is said here: it has no key for it";
+        found.push(FieldError::new("/access/approvals/timeout", detail));
+    }
     for (id, channel) in &policy.tools.channels {
         let can = super::compile::enforced(id.as_str());
         let everybody = channel.only.is_some() || !channel.deny.is_empty();
@@ -87,6 +101,8 @@ mod tests {
                 .map(|fault| fault.pointer)
                 .collect()
         };
+        policy.tools.egress = None;
+        policy.access.approvals.timeout = None;
         assert_eq!(at(&policy), ["/tools/channels/slack"]);
         policy.access.approvals.targets.clear();
         policy.tools.agents.clear();

@@ -54,8 +54,8 @@ impl Random for PlatformRandom {
 
 #[async_trait(?Send)]
 impl Verifier for AccessVerifier {
-    async fn verify(&self, token: &str) -> Result<Identity, TokenError> {
-        self.0.verify(token).await
+    async fn verify(&self, token: &str) -> Result<(Identity, Vec<String>), TokenError> {
+        self.0.verify_with_groups(token).await
     }
 }
 

@@ -58,13 +58,17 @@ impl Random for Outside {
 
 #[async_trait(?Send)]
 impl Verifier for Outside {
-    async fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+    async fn verify(&self, token: &str) -> Result<(Identity, Vec<String>), TokenError> {
         if self.keys_are_away.load(Ordering::SeqCst) {
             return Err(TokenError::KeysUnavailable);
         }
         match token {
-            "ada" | "grace" | "eve" => Ok(Identity::Person(format!("{token}@example.com"))),
-            "service" => Ok(Identity::Service("ada@example.com".to_owned())),
+            "ada" => Ok((
+                Identity::Person("ada@example.com".to_owned()),
+                vec!["gateway-admins".to_owned()],
+            )),
+            "grace" | "eve" => Ok((Identity::Person(format!("{token}@example.com")), Vec::new())),
+            "service" => Ok((Identity::Service("ada@example.com".to_owned()), Vec::new())),
             "expired" => Err(TokenError::Expired),
             _ => Err(TokenError::Signature),
         }

@@ -13,6 +13,7 @@ use super::filter::FilterBar;
 use super::row::row;
 use crate::api::Api;
 use crate::api::live::Live;
+use crate::components::audit_alarm;
 use crate::components::failure::Failure;
 use crate::components::page::titled;
 use crate::components::status;
@@ -70,6 +71,7 @@ pub(crate) fn page() -> AnyView {
             </div>
         </div>
         {move || live.stale().then(|| stale(live))}
+        {audit_alarm::of_fleet(Signal::derive(move || live.value.get().unwrap_or_default()))}
         {body}
         <EnrolDialog open=enrolling />
     }

@@ -7,7 +7,7 @@ use domain::wire::gateway::{BudgetStatus, ModelInfo, PolicyStatus, SandboxPhase}
 use domain::wire::registry::{GatewaySummary, Heartbeat};
 use leptos::prelude::*;
 
-use crate::components::{budget, status, stopped};
+use crate::components::{audit_alarm, budget, status, stopped};
 use crate::paths::{self, Section};
 use crate::ui::clock::Relative;
 use crate::ui::link::{external, external_named};
@@ -82,6 +82,7 @@ fn status_cell(gateway: &GatewaySummary) -> AnyView {
     view! {
         {status::badge(status::fleet(gateway.status))}
         {stop.map(|stop| view! { <span class="sub">{stopped::tag(stop)}</span> })}
+        {gateway.audit_alarm.as_ref().map(|alarm| view! { <span class="sub">{audit_alarm::tag(alarm)}</span> })}
         {why.map(|why| view! { <span class="muted sub">{why}</span> })}
         {seen.map(|at| view! { <span class="muted sub">"seen " <Relative at=at /></span> })}
     }

@@ -12,7 +12,7 @@ use crate::components::leave_guard::LeaveGuard;
 use crate::components::lifecycle::LifecycleButtons;
 use crate::components::page::titled;
 use crate::components::stopped::StopModelsButton;
-use crate::components::{phase, status, stopped};
+use crate::components::{audit_alarm, phase, status, stopped};
 use crate::pages;
 use crate::pages::policy::edit::Mode;
 use crate::paths::{self, Section};
@@ -67,6 +67,7 @@ fn Gateway(id: GatewayId, section: Memo<Option<Section>>) -> impl IntoView {
     };
     view! {
         {header(context)}
+        {audit_alarm::notice(context)}
         {stopped::notice(context)}
         {tabs(context, section)}
         {move || gone().then(|| view! {

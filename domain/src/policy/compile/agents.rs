@@ -8,6 +8,10 @@ use crate::policy::document::{Policy, SandboxMode};
 
 /// The agent that OpenClaw starts with.
 const DEFAULT_AGENT: &str = "main";
+/// Its workspace, as OpenClaw has it in the container while no agent is named. Among named
+/// agents it would be `workspace-main`: the agent would begin anew, and what proposals
+/// wrote would lie where nobody reads it.
+const DEFAULT_WORKSPACE: &str = "/data/openclaw/workspace";
 
 /// Agents that need an entry of their own, the default one first; none when no
 /// clause names an agent.
@@ -94,6 +98,9 @@ fn entry(policy: &Policy, agent: &str, roster: &Roster<'_>, models: &[ModelSpec]
         .is_some_and(|budget| budget.models.is_some())
     {
         model_policy(&allowed(&policy.budgets, Some(agent), models), &mut entry);
+    }
+    if agent == DEFAULT_AGENT {
+        entry.insert("workspace".to_owned(), json!(DEFAULT_WORKSPACE));
     }
     entry.extend(tools::agent(roster, agent).map(|tools| ("tools".to_owned(), tools)));
     Value::Object(entry)

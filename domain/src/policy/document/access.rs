@@ -72,7 +72,8 @@ pub struct Approvals {
     /// What happens when nobody answers in time.
     #[serde(default, skip_serializing_if = "is_default")]
     pub on_timeout: OnTimeout,
-    /// How long a request waits, from `PT1M` to `PT30M`; half an hour when absent.
+    /// How long a request waits, from `PT1M` to `PT30M`; half an hour when absent, and until
+    /// OpenClaw can be told another time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<IsoDuration>,
     /// Who may answer on a channel, as `channel:sender`, such as

@@ -42,7 +42,7 @@ pub struct ToolPolicy {
     /// MCP servers whose tools agents may use, by name; none but these.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mcp_servers: BTreeMap<AgentId, McpServer>,
-    /// Hosts that the container may reach; absent for any.
+    /// Hosts that the container may reach besides the gateway's own. Nothing opens any yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub egress: Option<Vec<HostPattern>>,
     /// Overrides for single agents.

@@ -66,7 +66,8 @@ impl<D: Db> Core<D> {
             Caller::Person { email, groups } => (person(email)?, groups.clone()),
             Caller::Service { name } => (service(name), Vec::new()),
             Caller::Registry { token } => {
-                (person(&self.registry_subject(token, now)?)?, Vec::new())
+                let (email, groups) = self.registry_subject(token, now)?;
+                (person(&email)?, groups)
             }
         };
         let mut who = Principal {
@@ -79,7 +80,13 @@ impl<D: Db> Core<D> {
         Ok(who)
     }
 
-    fn registry_subject(&self, token: &str, now: DateTime<Utc>) -> Result<String, Problem> {
+    /// The person whom a registry's token names, and the groups that the registry knew them
+    /// to be in: it has verified the same identity provider's word.
+    fn registry_subject(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(String, Vec<String>), Problem> {
         let refused = || Problem::unauthenticated("The token is not valid here; sign in again.");
         let membership = self.membership.as_ref().ok_or_else(refused)?;
         let expect = Expectation {
@@ -87,9 +94,9 @@ impl<D: Db> Core<D> {
             audience: membership.gateway_id.as_str(),
             now: now.timestamp(),
         };
-        match ed25519::verify(token, &membership.jwks, &expect) {
-            Ok(Identity::Person(email)) => Ok(email),
-            Ok(Identity::Service(_)) | Err(_) => Err(refused()),
+        match ed25519::verify_with_groups(token, &membership.jwks, &expect) {
+            Ok((Identity::Person(email), groups)) => Ok((email, groups)),
+            Ok((Identity::Service(_), _)) | Err(_) => Err(refused()),
         }
     }
 }

@@ -694,6 +694,45 @@ fn a_registry_s_token_names_a_person_of_the_policy() {
         name: "ci".to_owned(),
     };
     assert_eq!(status(&core, &service), Err(403));
+
+    // Eve is in a group that the policy names, and the registry's token says so.
+    let mut document = core.newest().document.clone();
+    document.access.groups = serde_json::from_value(json!([
+        { "group": "gateway-admins", "role": "admin" }
+    ]))
+    .expect("groups");
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    let member = |groups: &[&str]| {
+        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let holder = domain::access::ed25519::Holder {
+            email: "eve@example.com",
+            groups: &groups,
+        };
+        Caller::Registry {
+            token: key.mint_for("https://registry.example.com", id, holder, "j", now),
+        }
+    };
+    let eve = core
+        .principal(&member(&["gateway-admins"]), t0())
+        .expect("an admin");
+    assert_eq!(
+        (eve.subject.as_str(), eve.role),
+        ("eve@example.com", domain::access::Role::Admin)
+    );
+    assert_eq!(status(&core, &member(&["others"])), Err(403));
+    assert_eq!(
+        status(&core, &mint("eve@example.com", id, now)),
+        Err(403),
+        "an old token"
+    );
+    let Caller::Registry { token } = member(&["others"]) else {
+        panic!()
+    };
+    let oversized = Caller::Registry {
+        token: format!("{token}{}", "A".repeat(16 * 1024)),
+    };
+    assert_eq!(status(&core, &oversized), Err(401));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::TimeDelta;
 use domain::access::credential_from;
-use domain::access::ed25519::TOKEN_TTL_SECONDS;
+use domain::access::ed25519::{Holder, TOKEN_TTL_SECONDS};
 use domain::wire::registry::GatewayToken;
 
 use crate::app::Shared;
@@ -21,15 +21,20 @@ pub(in crate::routes) async fn token(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let Operator(email) = Operator::of(&app, request.method(), request.headers()).await?;
+    let (Operator(email), groups) =
+        Operator::with_groups(&app, request.method(), request.headers()).await?;
     let id = gateway_id(path)?;
     let gateway = app.gateways.find(&id).await?.ok_or_else(no_gateway)?;
     let now = app.clock.now();
     let jti = credential_from("", app.random.bytes_32()?);
     let issuer = &app.settings.public_url;
+    let holder = Holder {
+        email: &email,
+        groups: &groups,
+    };
     let token = app
         .key()?
-        .mint(issuer, id.as_str(), &email, &jti, now.timestamp());
+        .mint_for(issuer, id.as_str(), holder, &jti, now.timestamp());
     let expires_at = now + TimeDelta::seconds(TOKEN_TTL_SECONDS);
     json(
         StatusCode::CREATED,

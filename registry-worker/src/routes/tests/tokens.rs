@@ -1,4 +1,4 @@
-use domain::access::ed25519::verify;
+use domain::access::ed25519::{verify, verify_with_groups};
 use domain::access::{Expectation, Identity, Jwks, TokenError};
 use serde_json::{Value as Json, json};
 
@@ -31,7 +31,12 @@ async fn an_operator_s_token_is_for_that_gateway_for_five_minutes() {
         now,
     };
     let ada = Identity::Person("ada@example.com".to_owned());
-    assert_eq!(verify(token, &keys, &expect), Ok(ada));
+    let groups = vec!["gateway-admins".to_owned()];
+    assert_eq!(
+        verify_with_groups(token, &keys, &expect),
+        Ok((ada, groups)),
+        "with the groups that Access named, for the gateway's policy"
+    );
     let other = Expectation {
         audience: "gw_other",
         ..expect
