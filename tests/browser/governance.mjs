@@ -125,7 +125,7 @@ await withPage(
     await accessible(page, "A version");
     await pictures(page, "version");
     await page.getByRole("button", { name: `Restore v${before.version} as v${saved.version + 1}` }).click();
-    await page.getByText(`it says what v${before.version} said`).waitFor();
+    await page.locator("#main").getByText(`it says what v${before.version} said`).waitFor();
     check((await newest()).hash === before.hash, "the version is not restored");
     done("a version is compared and restored");
 

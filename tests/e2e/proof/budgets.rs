@@ -177,13 +177,15 @@ pub(super) async fn prove(
 ) -> anyhow::Result<()> {
     // Something is used, in tokens and in money, before any limit is looked at.
     save(gateway, &json!({ "budgets": {} })).await?;
+    let before = gateway.status().await?.budget.tokens_used;
     attempt(stack, gateway, &Attempt::Calls(PRICED, 1)).await?;
+    // An answer may be read before it is counted.
     let used = wait::until(
-        "the first calls to be counted",
+        "the first call to be counted",
         wait::HEARTBEATS,
         async || {
             let used = gateway.status().await?.budget.tokens_used;
-            Ok((used >= 100).then_some(used))
+            Ok((used >= before + CALL).then_some(used))
         },
     )
     .await?;

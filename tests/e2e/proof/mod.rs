@@ -4,6 +4,7 @@
 //! holds that table to the pointers in this folder.
 
 mod budgets;
+mod jobs;
 mod ledger;
 mod recovery;
 mod scene;

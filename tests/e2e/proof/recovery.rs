@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::Proof;
-use super::scene::{Who, apply, save, turn};
+use super::scene::{Who, apply, turn};
 
 const WINDOW: &str = "/self_modification/health_window";
 const ROLLBACK: &str = "/self_modification/rollback";
@@ -25,49 +25,54 @@ pub(super) async fn prove(
 ) -> anyhow::Result<()> {
     let before = gateway.policy().await?.document;
     let own = serde_json::to_value(&before.tools.allow)?;
-    let more = |tool: &str| allowing(&before, tool);
+    let more = |tools: &[&str]| allowing(&before, tools);
     let rules = |rollback: bool, window: &str| json!({ "config_keys": "review", "rollback": rollback, "health_window": window });
 
-    // Not to be undone.
-    let sections =
-        json!({ "tools": more("agents_list")?, "self_modification": rules(false, "PT1H") });
+    // Not undone: the window was over. It is what there is to go back to from here on.
+    let sections = json!({ "tools": before.tools, "self_modification": rules(true, "PT40S") });
     apply(gateway, &sections).await?;
+    proven(stack, gateway, &more(&["tts"])?["allow"]).await?;
     let (undone, seen) = after_an_end(stack, gateway).await?;
-    proof.note(ROLLBACK, "off", !undone, &seen);
+    proof.note(WINDOW, "after", !undone, &seen);
 
-    // Undone: OpenClaw ended within the hour.
+    // Undone: OpenClaw ended within it. Nothing may be stricter than before, or it stays.
+    let rolls = rules(true, "PT35S");
+    let tools = more(&["tts", "agents_list"])?;
     apply(
         gateway,
-        &json!({ "tools": before.tools, "self_modification": rules(true, "PT1H") }),
+        &json!({ "tools": tools, "self_modification": rolls }),
     )
     .await?;
-    apply(gateway, &json!({ "tools": more("agents_list")? })).await?;
     let (undone, seen) = after_an_end(stack, gateway).await?;
     proof.note(ROLLBACK, "on", undone, &seen);
     proof.note(WINDOW, "within", undone, &seen);
 
-    // Not undone: the window was over.
-    save(
+    // Not to be undone.
+    let stays = rules(false, "PT35S");
+    let tools = more(&["tts", "sessions_history"])?;
+    apply(
         gateway,
-        &json!({ "tools": before.tools, "self_modification": rules(true, "PT10S") }),
+        &json!({ "tools": tools, "self_modification": stays }),
     )
     .await?;
-    let mut allow = own.clone();
-    if let Some(list) = allow.as_array_mut() {
-        list.push(json!("tts"));
-    }
-    proven(stack, gateway, &allow).await?;
     let (undone, seen) = after_an_end(stack, gateway).await?;
-    proof.note(WINDOW, "after", !undone, &seen);
+    proof.note(ROLLBACK, "off", !undone, &seen);
 
     // What was there before is the one to go back to again.
+    apply(
+        gateway,
+        &json!({ "self_modification": rules(true, "PT10S") }),
+    )
+    .await?;
     proven(stack, gateway, &own).await
 }
 
-/// The tools of a policy and one more.
-fn allowing(policy: &Policy, tool: &str) -> anyhow::Result<Value> {
+/// The tools of a policy and some more.
+fn allowing(policy: &Policy, more: &[&str]) -> anyhow::Result<Value> {
     let mut tools = policy.tools.clone();
-    tools.allow.push(tool.parse().map_err(anyhow::Error::msg)?);
+    for tool in more {
+        tools.allow.push(tool.parse().map_err(anyhow::Error::msg)?);
+    }
     Ok(serde_json::to_value(tools)?)
 }
 

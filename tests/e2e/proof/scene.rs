@@ -79,11 +79,14 @@ pub(super) async fn turn(stack: &Stack, who: Who, message: &str) -> anyhow::Resu
         Who::Conversation(key) => {
             let began = Utc::now();
             // On a channel the answer goes out there, so it is read from the model's.
-            let _ = session(stack).await?.turn(key, message).await;
+            let told = session(stack).await?.turn(key, message).await;
             let asked = asked_since(stack, began).await?;
             let answers = asked.into_iter().map(|one| one.answer);
             let mut answers = answers.filter(|answer| answer.contains("The tool answered"));
-            Ok(answers.next_back().unwrap_or_default())
+            Ok(answers.next_back().unwrap_or_else(|| match told {
+                Ok(told) => format!("told there: {told}"),
+                Err(error) => format!("{error:#}"),
+            }))
         }
     }
 }

@@ -14,9 +14,8 @@ use e2e::stack::Stack;
 use e2e::wait;
 use serde_json::{Value, json};
 
-use super::Proof;
 use super::scene::{Who, apply, asked_since, call, call_by_name, results, session, turn};
-use super::subagents;
+use super::{Proof, jobs, subagents};
 
 /// A program that is on no list, and one that is.
 const UNLISTED: &str = r#"{"command":"uname -s"}"#;
@@ -108,8 +107,8 @@ const CASES: &[Case] = {
             "/tools/exec/allow_commands",
             WARD,
             Call("exec", LISTED),
-            (Agents, Lacks("Usage: id")),
-            (Gateway, Says("Usage: id")),
+            (Agents, Lacks("user and group information")),
+            (Gateway, Says("user and group information")),
         ),
         Case(
             "/tools/fs",
@@ -306,7 +305,8 @@ impl State {
             }),
             Self::Sandbox => json!({
                 "tools": { "profile": "coding", "fs": "all", "sandbox": "all" },
-                "budgets": {},
+                "budgets": jobs::limits(),
+                "self_modification": { "cron": "auto" },
             }),
         }
     }
@@ -330,6 +330,9 @@ pub(super) async fn prove(
         let began = Utc::now();
         let word = format!("tick {state:?}");
         let job = add_job(stack, &word).await?;
+        if matches!(state, State::Open | State::Sandbox) {
+            jobs::add(stack).await?;
+        }
         cases_in(stack, state, proof).await?;
         match state {
             State::Open => {
@@ -339,6 +342,7 @@ pub(super) async fn prove(
                 })
                 .await;
                 proof.note("/budgets/cron/enabled", "off", ran.is_ok(), &job);
+                jobs::prove(stack, proof, false).await?;
             }
             State::Gateway => {
                 let answer = turn(stack, OPS, &format!("/tool exec {UNLISTED}")).await?;
@@ -353,7 +357,7 @@ pub(super) async fn prove(
                 let ran = has_run(stack, began, &word).await?;
                 proof.note("/budgets/cron/enabled", "on", !ran, &job);
             }
-            State::Sandbox => {}
+            State::Sandbox => jobs::prove(stack, proof, true).await?,
         }
     }
     Ok(())
@@ -452,17 +456,13 @@ async fn heartbeat(stack: &Stack, proof: &mut Proof, beats: bool) -> anyhow::Res
     let listed = session(stack).await?.call("cron.list", all).await?;
     let jobs = listed.get("jobs").and_then(Value::as_array);
     let every = jobs.into_iter().flatten().any(|job| {
-        let name = job.get("name").and_then(Value::as_str).unwrap_or_default();
-        name.starts_with("Heartbeat")
+        let key = job.get("declarationKey").and_then(Value::as_str);
+        key.is_some_and(|key| key.starts_with("heartbeat:"))
             && job.get("enabled") == Some(&Value::Bool(true))
             && job.pointer("/schedule/everyMs") == Some(&json!(300_000))
     });
     let state = if beats { "on" } else { "off" };
-    proof.note(
-        "/budgets/heartbeat",
-        state,
-        every == beats,
-        &listed.to_string(),
-    );
+    let shown = listed.get("jobs").unwrap_or(&listed).to_string();
+    proof.note("/budgets/heartbeat", state, every == beats, &shown);
     Ok(())
 }

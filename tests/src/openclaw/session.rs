@@ -164,7 +164,9 @@ impl Session {
     /// # Errors
     /// When the turn is refused or fails.
     pub async fn turn(&mut self, session: &str, message: &str) -> anyhow::Result<String> {
-        let run = format!("e2e-{session}-{}", self.last_id);
+        // OpenClaw remembers these over connections, and answers a known one as before.
+        let now = chrono::Utc::now().timestamp_micros();
+        let run = format!("e2e-{session}-{now}-{}", self.last_id);
         let params = json!({
             "sessionKey": format!("agent:main:{session}"),
             "message": message,

@@ -78,14 +78,16 @@ pub const CLAUSES: &[Clause] = &[
         "messaging",
         "tools.profile",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/allow",
         "Tools, groups or globs added to the profile",
         "none",
         "tools.alsoAllow",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/deny",
         "Tools, groups or globs taken away whatever else says otherwise",
@@ -100,14 +102,16 @@ pub const CLAUSES: &[Clause] = &[
         "full",
         "tools.exec.mode; tools.deny and cron.enabled when deny; exec.approvals.set",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/exec/allow_commands",
         "Programs that modes below full run unasked",
         "none",
         "exec.approvals.set: allowlist",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/elevated",
         "Whether people on a channel may have commands run outside a sandbox",
@@ -121,42 +125,48 @@ pub const CLAUSES: &[Clause] = &[
         "workspace",
         "tools.fs.workspaceOnly",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/sandbox",
         "Which sessions run in OpenClaw's own sandbox",
         "off",
         "agents.defaults.sandbox.mode",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/subagents/allowed",
         "Whether agents may start agents",
         "true",
         "tools.deny: sessions_spawn, subagents",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/subagents/max_depth",
         "How deep agents may start agents",
         "OpenClaw's 5",
         "agents.defaults.subagents.maxSpawnDepth",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/subagents/max_children",
         "How many one agent may have running",
         "OpenClaw's 5",
         "agents.defaults.subagents.maxChildrenPerAgent",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/subagents/max_concurrent",
         "How many may run at once",
         "OpenClaw's 8",
         "agents.defaults.subagents.maxConcurrent",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/mcp_servers/*",
         "An MCP server whose tools agents may use",
@@ -177,35 +187,40 @@ pub const CLAUSES: &[Clause] = &[
         "/tools/profile",
         "agents.entries.*.tools.profile",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/allow",
         "Additions for one agent",
         "none",
         "agents.entries.*.tools.alsoAllow",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/only",
         "If present, one agent has nothing else",
         "everything given",
         "agents.entries.*.tools.allow",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/deny",
         "Taken away from one agent",
         "none",
         "agents.entries.*.tools.deny",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/exec",
         "Which commands one agent runs",
         "/tools/exec/mode",
         "agents.entries.*.tools.exec.mode; exec.approvals.set",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/elevated",
         "Whether one agent's commands may run outside a sandbox",
@@ -219,35 +234,40 @@ pub const CLAUSES: &[Clause] = &[
         "/tools/fs",
         "agents.entries.*.tools.fs.workspaceOnly",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/agents/*/subagents",
         "Whether one agent may start agents",
         "/tools/subagents/allowed",
         "agents.entries.*.tools.deny",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/channels/*/only",
         "If present, a channel has nothing else",
         "everything given",
         "channels.*.groups.*.tools.allow, channels.telegram.direct.*.tools.allow",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/channels/*/deny",
         "Taken away on a channel",
         "none",
         "channels.*.groups.*.tools.deny, channels.telegram.direct.*.tools.deny",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/channels/*/groups/*",
         "What a group has less than its channel",
         "nothing",
         "channels.*.groups.*.tools",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/tools/channels/*/senders/*",
         "What a sender has less than the channel",
@@ -277,105 +297,120 @@ pub const CLAUSES: &[Clause] = &[
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/time_zone",
         "Where the day of a budget begins",
         "UTC",
         "`TimeZone::day_of`",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/calls_per_task",
         "Model calls in one run",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/concurrent_calls",
         "Model calls under way at once",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/calls_per_minute",
         "Model calls in any 60 seconds",
         "no limit",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/max_output_tokens",
         "Most output of one call",
         "the model's own",
         "models.providers.*.models[].maxTokens; written into each call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/models",
         "Models that may be called",
         "all that the gateway offers",
         "models.providers, agents.defaults.modelPolicy.allow; checked before each call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/soft_limit_percent",
         "Share of a daily limit from which a warning is raised",
         "no warning",
         "an event of the gateway",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/unpriced_models",
         "What becomes of a call whose price is unknown under a cost limit",
         "refuse",
         "checked before each model call",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/agents/*",
         "Tighter limits of one agent",
         "the gateway's",
         "checked before each model call; models: agents.entries.*.modelPolicy.allow",
         GatewayWorker,
-    ),
+    )
+    .shown_by("proof::model_calls_keep_to_each_limit"),
     clause(
         "/budgets/heartbeat",
         "How often agents wake by themselves",
         "never",
         "agents.defaults.heartbeat.every",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/budgets/cron/enabled",
         "Whether jobs run",
         "where agents may run commands",
         "cron.enabled; tools.deny",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/budgets/cron/min_interval",
         "Least time between two runs of a job",
         "any",
         "tedix-init switches jobs off that run more often",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/budgets/cron/max_jobs",
         "Most jobs",
         "any number",
         "tedix-init switches the newest off beyond it",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/budgets/browser",
         "Browser sessions and minutes",
         "no browser",
         "browser.enabled; its numbers: nothing, OpenClaw has no key for them",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/self_modification/config_keys",
         "Keys of OpenClaw's configuration",
@@ -390,21 +425,24 @@ pub const CLAUSES: &[Clause] = &[
         "off, by hand alone",
         "skills.workshop; tools.deny: skill_workshop when deny; tedix-init puts skills back unless auto",
         OpenclawConfig,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/self_modification/cron",
         "Scheduled jobs",
         "by the tool, where commands may run",
         "the ledger of proposals; tools.deny: automations unless auto; tedix-init takes away what nobody approved",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/self_modification/plugins",
         "Plugins",
         "deny",
         "tools.deny: plugins; security.installPolicy, plugins.allow; tedix-init takes planted ones away unless auto",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/self_modification/workspace",
         "Files of the workspace, by path",
@@ -433,15 +471,17 @@ pub const CLAUSES: &[Clause] = &[
         "How long OpenClaw must stay healthy after a change",
         "PT2M",
         "`SelfModification::health_window_seconds`",
-        DeclaredOnly,
-    ),
+        TedixInit,
+    )
+    .shown_by("proof::a_change_that_harms_is_undone_within_its_window"),
     clause(
         "/self_modification/rollback",
         "Whether a change that harms is undone",
         "true",
         "`SelfModification::rolls_back`",
-        DeclaredOnly,
-    ),
+        TedixInit,
+    )
+    .shown_by("proof::a_change_that_harms_is_undone_within_its_window"),
     clause(
         "/self_modification/proposals_lapse_after",
         "When an undecided proposal lapses",
@@ -455,14 +495,16 @@ pub const CLAUSES: &[Clause] = &[
         "PT15M",
         "`snapshots_due_at`, on every tick of the Sandbox object",
         GatewayWorker,
-    ),
+    )
+    .shown_by("state::a_destroyed_gateway_comes_back_as_openclaw_knew_it"),
     clause(
         "/persistence/snapshots/keep",
         "How many are kept",
         "30",
         "`Retention::expired`, after every snapshot",
         GatewayWorker,
-    ),
+    )
+    .shown_by("state::a_destroyed_gateway_comes_back_as_openclaw_knew_it"),
     clause(
         "/persistence/snapshots/keep_for",
         "For how long they are kept",

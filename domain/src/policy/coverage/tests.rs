@@ -156,8 +156,14 @@ fn a_clause_without_a_proof_is_declared_only() {
             .unwrap()
     };
     assert_eq!(of("/tools/deny").enforced_by, Enforcer::OpenclawConfig);
-    assert_eq!(of("/tools/profile").enforced_by, Enforcer::DeclaredOnly);
-    assert_eq!(of("/tools/profile").meant_for, Enforcer::OpenclawConfig);
+    assert_eq!(
+        of("/access/approvals/targets").enforced_by,
+        Enforcer::DeclaredOnly
+    );
+    assert_eq!(
+        of("/access/approvals/targets").meant_for,
+        Enforcer::OpenclawConfig
+    );
     assert_eq!(
         of("/budgets/tokens_per_day").enforced_by,
         Enforcer::GatewayWorker

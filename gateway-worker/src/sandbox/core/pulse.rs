@@ -21,6 +21,9 @@ const INTERVAL_BOUNDS: (u32, u32) = (1, 3_600);
 const FIRST_RETRY_SECONDS: u32 = 2;
 /// Longest wait after failures, in seconds.
 const MAX_WAIT_SECONDS: u32 = 600;
+/// After this many seconds without an end a heartbeat is given up: its request ends
+/// long before, unless the platform dropped the event that waited for it.
+const LOST_SECONDS: i64 = 30;
 /// Most of a refusal that is kept, in characters.
 const MAX_ERROR: usize = 300;
 
@@ -32,7 +35,8 @@ pub struct Pulse {
     interval_seconds: u32,
     failures: u32,
     due_at: DateTime<Utc>,
-    under_way: bool,
+    /// When the one under way was sent.
+    under_way: Option<DateTime<Utc>>,
     urgent: bool,
     /// Most hours of usage that the registry takes with one heartbeat.
     usage_hours: u32,
@@ -59,16 +63,18 @@ impl Pulse {
             interval_seconds: DEFAULT_INTERVAL_SECONDS,
             failures: 0,
             due_at: now,
-            under_way: false,
+            under_way: None,
             urgent: false,
             usage_hours: 0,
         }
     }
 
-    /// When the next one is due.
+    /// When the next one is due; while one is under way, when that one is given up.
     #[must_use]
     pub fn due_at(&self) -> DateTime<Utc> {
-        self.due_at
+        self.under_way.map_or(self.due_at, |since| {
+            since + TimeDelta::seconds(LOST_SECONDS)
+        })
     }
 
     pub(super) fn set_interval(&mut self, seconds: u32) {
@@ -86,7 +92,7 @@ impl Pulse {
 
     /// The one under way was taken, or not. `jitter` is random, 0 to 255.
     fn settle(&mut self, taken: bool, jitter: u8, now: DateTime<Utc>) {
-        self.under_way = false;
+        self.under_way = None;
         self.failures = if taken {
             0
         } else {
@@ -114,7 +120,7 @@ impl Pulse {
 impl<D: Db> Core<D> {
     /// Has a heartbeat sent at once; once the one under way is done, if there is one.
     pub fn hurry(&mut self, now: DateTime<Utc>) {
-        if self.pulse.under_way {
+        if self.pulse.under_way.is_some() {
             self.pulse.urgent = true;
         } else if self.pulse.failures == 0 {
             self.pulse.due_at = now;
@@ -129,7 +135,7 @@ impl<D: Db> Core<D> {
         let Some(membership) = &self.membership else {
             return Ok(None);
         };
-        if self.pulse.under_way || self.pulse.due_at > now {
+        if self.pulse.due_at() > now {
             return Ok(None);
         }
         let heartbeat = Heartbeat {
@@ -161,7 +167,7 @@ impl<D: Db> Core<D> {
             body,
         };
         self.pulse.sequence = heartbeat.sequence;
-        self.pulse.under_way = true;
+        self.pulse.under_way = Some(now);
         Ok(Some(beat))
     }
 

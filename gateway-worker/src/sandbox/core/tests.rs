@@ -576,6 +576,18 @@ fn what_happens_during_a_heartbeat_is_told_right_after_it() {
 }
 
 #[test]
+fn a_heartbeat_whose_end_is_never_heard_of_does_not_stop_the_next() {
+    let mut core = core();
+    join(&mut core, answer(201, enrolled())).expect("joins");
+    core.begin_beat(t0()).expect("beat").expect("due");
+    let given_up = t0() + TimeDelta::seconds(30);
+    // Not at once: an alarm that is due already would go off for as long as it lasts.
+    assert_eq!(core.next_alarm(), Some(given_up));
+    assert!(core.begin_beat(t0()).expect("beat").is_none());
+    assert!(core.begin_beat(given_up).expect("beat").is_some());
+}
+
+#[test]
 fn hours_that_are_over_go_to_a_registry_that_takes_them_once() {
     let (mut core, credentials) = launched();
     join(&mut core, answer(201, enrolled())).expect("joins");
