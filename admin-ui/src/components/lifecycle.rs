@@ -55,6 +55,7 @@ pub(crate) fn out_of_place(action: SandboxAction, phase: SandboxPhase) -> Option
         }
         (SandboxAction::Stop, SandboxPhase::Stopped) => Some("It is stopped already."),
         (SandboxAction::Stop, SandboxPhase::Stopping) => Some("It is stopping already."),
+        (SandboxAction::Restart, SandboxPhase::Asleep) => Some("It is asleep; start it instead."),
         (SandboxAction::Restart, SandboxPhase::Stopped) => Some("It is stopped; start it instead."),
         (SandboxAction::Restart, SandboxPhase::Stopping) => {
             Some("It is stopping; wait until it has.")

@@ -88,7 +88,11 @@ pub(crate) fn panel(sandbox: &SandboxStatus) -> AnyView {
         }
     });
     let retry = sandbox.retry_at.map(|at| {
-        view! { <Notice tone=Tone::Warn><p>"The next start is due " <Relative at=at />"."</p></Notice> }
+        let tone = match sandbox.phase {
+            SandboxPhase::Asleep => Tone::Info,
+            _ => Tone::Warn,
+        };
+        view! { <Notice tone=tone><p>"The next start is due " <Relative at=at />"."</p></Notice> }
     });
     let failed = (sandbox.phase == SandboxPhase::Failed).then(|| {
         view! {

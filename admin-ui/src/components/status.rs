@@ -58,6 +58,7 @@ pub(crate) const fn fleet(status: FleetStatus) -> (Mood, &'static str) {
         FleetStatus::Online => (Mood::Good, "Online"),
         FleetStatus::Starting => (Mood::Busy, "Starting"),
         FleetStatus::Stopped => (Mood::Idle, "Stopped"),
+        FleetStatus::Asleep => (Mood::Idle, "Asleep"),
         FleetStatus::Degraded => (Mood::Warn, "Degraded"),
         FleetStatus::Offline => (Mood::Bad, "Offline"),
         FleetStatus::Unknown => (Mood::Unknown, "Not heard yet"),
@@ -68,6 +69,7 @@ pub(crate) const fn fleet(status: FleetStatus) -> (Mood, &'static str) {
 pub(crate) const fn phase(phase: SandboxPhase) -> (Mood, &'static str) {
     match phase {
         SandboxPhase::Stopped => (Mood::Idle, "Stopped"),
+        SandboxPhase::Asleep => (Mood::Idle, "Asleep"),
         SandboxPhase::Starting => (Mood::Busy, "Starting"),
         SandboxPhase::Ready => (Mood::Good, "Ready"),
         SandboxPhase::Stopping => (Mood::Busy, "Stopping"),
@@ -108,16 +110,17 @@ mod tests {
     use domain::wire::gateway::SandboxPhase;
 
     #[test]
-    fn every_fleet_status_has_its_own_word_and_only_the_unknown_ones_share_a_shape() {
+    fn every_fleet_status_has_its_own_word_and_only_those_at_rest_or_unknown_share_a_shape() {
         let moods: std::collections::HashSet<_> = STATUSES.map(|s| fleet(s).0).into();
         let words: std::collections::HashSet<_> = STATUSES.map(|s| fleet(s).1).into();
-        assert_eq!((moods.len(), words.len()), (6, 7));
+        assert_eq!((moods.len(), words.len()), (6, 8));
     }
 
     #[test]
     fn only_ready_is_good() {
         let all = [
             SandboxPhase::Stopped,
+            SandboxPhase::Asleep,
             SandboxPhase::Starting,
             SandboxPhase::Stopping,
             SandboxPhase::BackingOff,

@@ -3,12 +3,13 @@
 use domain::wire::registry::{FleetStatus, GatewaySummary};
 
 /// Statuses in the order they are offered: what needs a look first.
-pub(crate) const STATUSES: [FleetStatus; 7] = [
+pub(crate) const STATUSES: [FleetStatus; 8] = [
     FleetStatus::Degraded,
     FleetStatus::Offline,
     FleetStatus::Starting,
     FleetStatus::Online,
     FleetStatus::Stopped,
+    FleetStatus::Asleep,
     FleetStatus::Never,
     FleetStatus::Unknown,
 ];
@@ -29,6 +30,7 @@ pub(crate) const fn status_slug(status: FleetStatus) -> &'static str {
         FleetStatus::Online => "online",
         FleetStatus::Starting => "starting",
         FleetStatus::Stopped => "stopped",
+        FleetStatus::Asleep => "asleep",
         FleetStatus::Degraded => "degraded",
         FleetStatus::Offline => "offline",
         FleetStatus::Unknown => "unknown",

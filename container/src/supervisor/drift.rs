@@ -25,6 +25,8 @@ pub(super) struct Watched {
     approvals_held: bool,
     /// What was last reported.
     reported: Option<Held>,
+    /// What was last reported of scheduled jobs.
+    pub(super) next_run: Option<Report>,
     /// What was last reported of devices.
     pub(super) devices: Option<DeviceReport>,
 }
@@ -88,6 +90,7 @@ impl Supervisor {
     /// not what was last reported.
     pub(super) fn hold_state(&mut self) {
         let mut jobs = self.jobs();
+        self.report_next_run(jobs.as_deref());
         let mut undone = self.hold_jobs(jobs.as_deref().unwrap_or_default());
         if !undone.is_empty() {
             jobs = self.jobs();

@@ -2,7 +2,7 @@
 //! does not let be there is taken away again.
 
 use domain::drift::Part;
-use domain::drift::jobs::{Offence, Remedy};
+use domain::drift::jobs::{Offence, Remedy, next_run};
 use domain::proposal::Kind;
 use domain::wire::init::Report;
 use serde_json::{Value, json};
@@ -16,6 +16,18 @@ const PAGE: u64 = 200;
 const PAGES: u64 = 25;
 
 impl Supervisor {
+    /// Says when the next job runs, when that is not what was last said.
+    pub(super) fn report_next_run(&mut self, jobs: Option<&[Value]>) {
+        let Some(at) = jobs.map(next_run) else {
+            return;
+        };
+        let report = Report::NextRun { at };
+        if self.watched.next_run.as_ref() != Some(&report) {
+            self.watched.next_run = Some(report.clone());
+            self.report(report);
+        }
+    }
+
     /// Undoes what the policy does not let be there.
     pub(super) fn hold_jobs(&self, jobs: &[Value]) -> Vec<Report> {
         let rules = self

@@ -1,5 +1,6 @@
 //! Scheduled jobs, which OpenClaw keeps in its database: what a policy lets be there.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -66,6 +67,17 @@ pub struct Offence {
     pub why: String,
     /// What `cron.add` takes to make it again.
     pub definition: Value,
+}
+
+/// When the next of OpenClaw's jobs runs, as `cron.list` says; none when none is to.
+#[must_use]
+pub fn next_run(jobs: &[Value]) -> Option<DateTime<Utc>> {
+    let next = |job: &Value| {
+        let on = job.get("enabled") != Some(&Value::Bool(false));
+        let at = job.pointer("/state/nextRunAtMs")?.as_i64();
+        at.filter(|_| on).and_then(DateTime::from_timestamp_millis)
+    };
+    jobs.iter().filter_map(next).min()
 }
 
 impl JobRules {
@@ -386,5 +398,19 @@ mod tests {
         );
         let json = serde_json::to_value(&rules).unwrap();
         assert_eq!(serde_json::from_value::<JobRules>(json).unwrap(), rules);
+    }
+
+    #[test]
+    fn the_next_run_is_the_earliest_of_jobs_that_are_switched_on() {
+        let job = |on: bool, at: Option<i64>| json!({"enabled": on, "state": {"nextRunAtMs": at}});
+        let jobs = [
+            job(true, Some(90_000)),
+            job(true, Some(60_000)),
+            job(false, Some(30_000)),
+            job(true, None),
+            json!({"name": "no state"}),
+        ];
+        assert_eq!(super::next_run(&jobs).map(|at| at.timestamp()), Some(60));
+        assert_eq!(super::next_run(&[]), None);
     }
 }

@@ -105,6 +105,13 @@ fn by_heartbeat(heartbeat: &Heartbeat) -> (FleetStatus, Option<String>) {
                 Some("the container is stopped".to_owned()),
             );
         }
+        SandboxPhase::Asleep => {
+            let until = match sandbox.retry_at {
+                Some(at) => format!("until {}", at.format("%Y-%m-%d %H:%M UTC")),
+                None => "until somebody needs it".to_owned(),
+            };
+            return (FleetStatus::Asleep, Some(format!("asleep {until}")));
+        }
         SandboxPhase::Ready => {}
     }
     let drifted = policy.state == ApplyState::Applied

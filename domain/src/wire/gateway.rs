@@ -28,6 +28,9 @@ pub enum SandboxPhase {
     BackingOff,
     /// It failed too often in a row; an operator has to start it.
     Failed,
+    /// Nobody needed it for as long as the policy says. A request or a scheduled job wakes
+    /// it; `retry_at` says when the next job does.
+    Asleep,
 }
 
 /// What a starting container is doing, in order.
@@ -71,7 +74,7 @@ pub struct SandboxStatus {
     /// How it last ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_exit: Option<ExitInfo>,
-    /// When the next start is due, while backing off.
+    /// When the next start is due, while backing off or asleep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<DateTime<Utc>>,
 }

@@ -179,6 +179,12 @@ pub enum Report {
         /// All of it.
         states: Vec<GitState>,
     },
+    /// When the next scheduled job runs: sent when it changes.
+    NextRun {
+        /// When; none when none is to run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<chrono::DateTime<chrono::Utc>>,
+    },
     /// What OpenClaw says about devices: sent when it is first seen and when it changes.
     Devices {
         /// What it says.

@@ -168,6 +168,8 @@ pub enum FleetStatus {
     Starting,
     /// Heartbeats arrive; the container is stopped on purpose.
     Stopped,
+    /// Heartbeats arrive; nobody needed the container, and whoever does wakes it.
+    Asleep,
     /// Heartbeats arrive; the container keeps failing or a policy was refused.
     Degraded,
     /// No heartbeat for longer than the grace.

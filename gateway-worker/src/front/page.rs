@@ -118,6 +118,7 @@ fn page(title: &str, body: &str) -> Page {
 fn phase_text(phase: SandboxPhase) -> &'static str {
     match phase {
         SandboxPhase::Stopped => "It is stopped.",
+        SandboxPhase::Asleep => "It was asleep and is being woken.",
         SandboxPhase::Starting => "It is starting.",
         SandboxPhase::Ready => "It is ready.",
         SandboxPhase::Stopping => "It is stopping; reload the page to start it again.",

@@ -53,6 +53,7 @@ fn judge(shell: &Shell, request: &Request) -> std::result::Result<Verdict, Probl
     shell.with(|core| {
         let who = core.principal(&caller, now())?;
         who.require(Role::User)?;
+        core.needed(now());
         if core.state().is_ready() {
             return Ok(Verdict::Pass(who));
         }

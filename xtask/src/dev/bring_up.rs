@@ -119,6 +119,7 @@ fn words(sandbox: &SandboxStatus) -> String {
     };
     match sandbox.phase {
         SandboxPhase::Stopped => "stopped".to_owned(),
+        SandboxPhase::Asleep => "asleep".to_owned(),
         SandboxPhase::Stopping => "stopping".to_owned(),
         SandboxPhase::Ready => "ready".to_owned(),
         SandboxPhase::Starting => match sandbox.step {

@@ -34,7 +34,10 @@ fn journey(policy: &PolicyStatus, phase: SandboxPhase, awaited: Option<u64>) -> 
         version: awaited.filter(|_| behind).unwrap_or(policy.version),
         state,
         detail: policy.detail.clone().filter(|_| !behind),
-        stopped: matches!(phase, SandboxPhase::Stopped | SandboxPhase::Failed),
+        stopped: matches!(
+            phase,
+            SandboxPhase::Stopped | SandboxPhase::Failed | SandboxPhase::Asleep
+        ),
         confirmed_at: policy.confirmed_at.filter(|_| !behind),
     })
 }

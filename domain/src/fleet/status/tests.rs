@@ -68,6 +68,7 @@ fn each_phase_has_its_status() {
         (SandboxPhase::Starting, FleetStatus::Starting),
         (SandboxPhase::Stopped, FleetStatus::Stopped),
         (SandboxPhase::Stopping, FleetStatus::Stopped),
+        (SandboxPhase::Asleep, FleetStatus::Asleep),
         (SandboxPhase::BackingOff, FleetStatus::Degraded),
         (SandboxPhase::Failed, FleetStatus::Degraded),
     ] {

@@ -513,6 +513,13 @@ pub const CLAUSES: &[Clause] = &[
         GatewayWorker,
     ),
     clause(
+        "/persistence/sleep_after",
+        "How long nobody needs a gateway before it sleeps",
+        "never",
+        "`tick_sleep`, on every tick of the Sandbox object",
+        GatewayWorker,
+    ),
+    clause(
         "/persistence/skill_packs/*",
         "Skills from a repository, at a commit",
         "none",

@@ -15,6 +15,10 @@ pub struct Persistence {
     /// Snapshots of what OpenClaw owns: its state directory and workspaces.
     #[serde(default, skip_serializing_if = "is_default")]
     pub snapshots: Snapshots,
+    /// For how long nobody needs the gateway before it goes to sleep, from `PT5M` to `P7D`;
+    /// it never does when absent. A visit and scheduled jobs wake it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sleep_after: Option<IsoDuration>,
     /// Skill packs by name, each at a commit that people chose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub skill_packs: BTreeMap<AgentId, SkillPack>,

@@ -26,6 +26,13 @@ pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
     {
         faults.add(format!("{at}/snapshots/keep_for"), "must be at least PT1H");
     }
+    if persistence
+        .sleep_after
+        .as_ref()
+        .is_some_and(|after| !(300..=7 * 86_400).contains(&after.seconds()))
+    {
+        faults.add(format!("{at}/sleep_after"), "must be PT5M to P7D");
+    }
     for (name, pack) in &persistence.skill_packs {
         let at = format!("{at}/skill_packs/{}", step(name.as_str()));
         if !is_repository(&pack.repository) {

@@ -85,6 +85,7 @@ impl<D: Db> Core<D> {
                 self.order_done(&id, error.as_deref(), job, now)?;
             }
             Report::DeviceDone { id, error } => self.device_done(&id, error.as_deref(), now)?,
+            Report::NextRun { at } => self.next_run_reported(at)?,
             Report::Git { states } => self.git_reported(states, now)?,
             Report::Devices { report } => self.devices_reported(report, now)?,
             Report::OpenclawExited {

@@ -60,6 +60,7 @@ impl<D: Db> Core<D> {
         self.sweep_models(now)?;
         self.tick_snapshots(now)?;
         self.time_passed(now)?;
+        self.tick_sleep(now)?;
         self.happen(Input::Tick, GATEWAY, now)
     }
 
@@ -70,7 +71,15 @@ impl<D: Db> Core<D> {
         let snapshot = self.snapshots_due_at();
         let expiry = self.models.next_expiry();
         let exception = self.next_change();
-        let due = [self.state.due_at(), beat, snapshot, expiry, exception];
+        let sleep = self.sleep_due_at();
+        let due = [
+            self.state.due_at(),
+            beat,
+            snapshot,
+            expiry,
+            exception,
+            sleep,
+        ];
         due.into_iter().flatten().min()
     }
 

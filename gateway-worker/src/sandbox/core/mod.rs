@@ -15,6 +15,7 @@ mod proposals;
 mod pulse;
 mod rollback;
 mod secrets;
+mod sleep;
 mod snapshots;
 mod status;
 #[cfg(test)]
@@ -77,6 +78,7 @@ pub struct Core<D> {
     origin: Option<Origin>,
     models: models::Models,
     snapshots: snapshots::State,
+    activity: sleep::Activity,
 }
 
 impl<D: Db> Core<D> {
@@ -115,6 +117,7 @@ impl<D: Db> Core<D> {
             tasks: Vec::new(),
             refusal_noted_at: None,
             origin: None,
+            activity: sleep::Activity::load(&db, now)?,
             models: models::Models::load(&db, now)?,
             snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
             db,

@@ -16,6 +16,11 @@ pub enum Input {
     Start,
     /// A request for OpenClaw arrived.
     Wake,
+    /// Nobody has needed it for as long as the policy says.
+    Sleep {
+        /// When something will.
+        wake_at: Option<DateTime<Utc>>,
+    },
     /// An operator stops it.
     Stop,
     /// An operator restarts it.
@@ -135,11 +140,27 @@ impl Next {
     fn take(&mut self, input: Input) -> Result<(), Denied> {
         match (input, self.state.phase) {
             (Input::Wake, Phase::Failed) => return Err(Denied::Failed(self.state.failures)),
-            (Input::Wake, Phase::Stopped) => self.launch(),
+            (Input::Wake, Phase::Stopped | Phase::Asleep { .. }) => self.launch(),
+            (
+                Input::Wake,
+                Phase::Stopping {
+                    then: After::Sleep { .. },
+                    kill_at,
+                },
+            ) => {
+                self.enter(Phase::Stopping {
+                    then: After::Start,
+                    kill_at,
+                });
+            }
+            (Input::Sleep { wake_at }, Phase::Ready) => {
+                self.note("sandbox.slept", "nobody has needed it for long");
+                self.stop(After::Sleep { wake_at });
+            }
 
             (
                 Input::Start | Input::Restart,
-                Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed,
+                Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed | Phase::Asleep { .. },
             ) => {
                 self.state.failures = 0;
                 self.launch();
@@ -153,7 +174,10 @@ impl Next {
             (Input::Restart, Phase::Starting { .. } | Phase::Ready) => self.stop(After::Start),
 
             (Input::Stop, Phase::Starting { .. } | Phase::Ready) => self.stop(After::Stay),
-            (Input::Stop | Input::Destroy, Phase::BackingOff { .. } | Phase::Failed) => self.rest(),
+            (
+                Input::Stop | Input::Destroy,
+                Phase::BackingOff { .. } | Phase::Failed | Phase::Asleep { .. },
+            ) => self.rest(),
             (Input::Stop, Phase::Stopping { kill_at, .. }) => {
                 self.enter(Phase::Stopping {
                     then: After::Stay,
@@ -205,6 +229,9 @@ impl Next {
             (Input::Awake { running: true }, Phase::Stopped | Phase::Failed) => {
                 self.stray(After::Stay);
             }
+            (Input::Awake { running: true }, Phase::Asleep { wake_at }) => {
+                self.stray(After::Sleep { wake_at });
+            }
             (Input::Awake { running: true }, Phase::BackingOff { .. }) => self.stray(After::Start),
             (Input::Awake { running: false }, phase) => {
                 self.exited(
@@ -218,6 +245,7 @@ impl Next {
 
             // Already so, or about a run that is over.
             (Input::Wake | Input::Start | Input::Stop | Input::Destroy, _)
+            | (Input::Sleep { .. }, _)
             | (Input::Step(_) | Input::Observed | Input::OpenclawExited { .. }, _)
             | (Input::Exited { .. } | Input::Saving | Input::NoState, _) => {}
         }
@@ -228,6 +256,10 @@ impl Next {
         match self.state.phase {
             Phase::BackingOff { retry_at } if retry_at <= self.now => {
                 self.state.restarts = self.state.restarts.saturating_add(1);
+                self.launch();
+            }
+            Phase::Asleep { wake_at: Some(at) } if at <= self.now => {
+                self.note("sandbox.woken", "a scheduled job runs soon");
                 self.launch();
             }
             Phase::Starting { give_up_at, .. } if give_up_at <= self.now => {
@@ -322,7 +354,9 @@ impl Next {
         let then = match phase {
             Phase::Starting { .. } | Phase::Ready => After::BackOff,
             Phase::Stopping { then, .. } => then,
-            Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed => return,
+            Phase::Stopped | Phase::BackingOff { .. } | Phase::Failed | Phase::Asleep { .. } => {
+                return;
+            }
         };
         self.note("sandbox.exited", &reason);
         self.state.last_exit = Some(ExitInfo {
@@ -334,6 +368,11 @@ impl Next {
         match then {
             After::Stay => self.rest(),
             After::Start => self.launch(),
+            After::Sleep { wake_at } => {
+                self.state.failures = 0;
+                self.state.restarts = 0;
+                self.enter(Phase::Asleep { wake_at });
+            }
             After::Fail => {
                 self.enter(Phase::Failed);
                 self.note("sandbox.failed", "it has no state that it could start from");

@@ -52,6 +52,11 @@ pub enum Phase {
     },
     /// It failed too often; an operator has to start it.
     Failed,
+    /// Nobody needed it.
+    Asleep {
+        /// When something will.
+        wake_at: Option<DateTime<Utc>>,
+    },
 }
 
 /// What follows a stop.
@@ -66,6 +71,11 @@ pub enum After {
     BackOff,
     /// It counts as failed: only an operator's start helps.
     Fail,
+    /// It sleeps until somebody needs it.
+    Sleep {
+        /// Or until then.
+        wake_at: Option<DateTime<Utc>>,
+    },
 }
 
 impl State {
@@ -111,6 +121,7 @@ impl State {
             Phase::Starting { give_up_at, .. } => Some(give_up_at),
             Phase::Stopping { kill_at, .. } => Some(kill_at),
             Phase::BackingOff { retry_at } => Some(retry_at),
+            Phase::Asleep { wake_at } => wake_at,
             Phase::Stopped | Phase::Ready | Phase::Failed => None,
         }
     }
@@ -127,6 +138,7 @@ impl State {
     pub fn status(&self) -> SandboxStatus {
         let retry_at = match self.phase {
             Phase::BackingOff { retry_at } => Some(retry_at),
+            Phase::Asleep { wake_at } => wake_at,
             _ => None,
         };
         SandboxStatus {
@@ -161,6 +173,7 @@ impl Phase {
             Self::Stopping { .. } => SandboxPhase::Stopping,
             Self::BackingOff { .. } => SandboxPhase::BackingOff,
             Self::Failed => SandboxPhase::Failed,
+            Self::Asleep { .. } => SandboxPhase::Asleep,
         }
     }
 }

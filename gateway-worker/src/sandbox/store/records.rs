@@ -36,6 +36,8 @@ pub enum Record {
     Devices,
     /// How far what comes from Git repositories is.
     Git,
+    /// When the next scheduled job runs.
+    NextRun,
     /// Who may write snapshots, and which are due.
     Snapshots,
 }
@@ -56,6 +58,7 @@ impl Record {
             Self::ModelsStop => "models_stop",
             Self::Devices => "devices",
             Self::Git => "git",
+            Self::NextRun => "next_run",
             Self::Snapshots => "snapshots",
         }
     }

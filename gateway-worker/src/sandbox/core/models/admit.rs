@@ -39,6 +39,7 @@ impl<D: Db> Core<D> {
             self.note_refusal(MODELS_HOST, now)?;
             return Ok(Admission::WrongKey);
         }
+        self.needed(now);
         let offered = |model: &&ModelSpec| {
             model.provider == call.operation.dialect() && model.id == call.model
         };
