@@ -12,6 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use domain::drift::Things;
 use domain::drift::files::{ApprovedFile, FileRules, MAX_FILES, MAX_PATH, is_workspace};
 use domain::proposal::content::MAX_TEXT;
 use domain::state::Digest;
@@ -26,6 +27,8 @@ const MAX_READ: u64 = 8 * 1024 * 1024;
 pub(crate) const MAX_KEPT: usize = 1024 * 1024;
 /// Most folders above a file.
 const MAX_DEPTH: usize = 16;
+/// Most files that may change by themselves and are named.
+const MAX_OPEN: usize = 300;
 /// Most workspaces and agents that are looked at.
 const MAX_OWNERS: usize = 200;
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
@@ -104,6 +107,32 @@ impl Looker {
         let flags = OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         root.and_then(|root| openat2(root, path, flags, Mode::empty(), BELOW))
             .is_ok()
+    }
+
+    /// Files that clauses let change by themselves, by size and time: nothing is opened, and
+    /// no more are named than anybody reads.
+    pub(crate) fn open_files(&self, rules: &FileRules) -> Things {
+        let mut found = Things::new();
+        let mut waiting = rules.open_places(&self.folders("", is_workspace));
+        while let Some(path) = waiting.pop() {
+            let Ok(facts) = fs::symlink_metadata(self.root.join(&path)) else {
+                continue;
+            };
+            if facts.is_file() && rules.opens(&path) && path.len() <= MAX_PATH {
+                let changed = facts.mtime() * 1_000 + facts.mtime_nsec() / 1_000_000;
+                found.insert(path, format!("{} {changed}", facts.size()));
+            } else if facts.is_dir() && path.matches('/').count() < MAX_DEPTH {
+                let entries = fs::read_dir(self.root.join(&path)).into_iter().flatten();
+                let names = entries
+                    .flatten()
+                    .filter_map(|entry| entry.file_name().into_string().ok());
+                waiting.extend(names.take(MAX_OPEN).map(|name| join(&path, &name)));
+            }
+            if found.len() >= MAX_OPEN || waiting.len() >= MAX_FILES {
+                break;
+            }
+        }
+        found
     }
 
     /// Names in a folder, links included, sorted.

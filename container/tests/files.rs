@@ -289,3 +289,33 @@ fn a_new_container_holds_what_its_snapshot_brings_to_what_was_approved() {
     lab.applied(from, 3);
     assert!(is(&tree, "workspace/SOUL.md", "mine"));
 }
+
+#[test]
+fn what_may_change_by_itself_is_written_down() {
+    let mut lab = Lab::new(&json!({}));
+    // Looked at with every 60th look.
+    lab.set("TEDIX_OBSERVE_EVERY_MS", "50");
+    lab.governance.want(bundle(&lab, None));
+    let state = state(&lab, &[("workspace/memory/today.md", "one")]);
+    lab.start();
+    lab.applied(0, 1);
+    let mark = |report: &Report| match report {
+        Report::Held { held } => held
+            .0
+            .get(&Part::Workspace)?
+            .get("workspace/memory/today.md")
+            .cloned(),
+        _ => None,
+    };
+    let (_, first) = lab.report(0, "the file", |report| mark(report).is_some());
+    put(&state, "workspace/memory/today.md", "one and two");
+    put(&state, "workspace/MEMORY.md", "no clause names it");
+    let (_, later) = lab.report(0, "the change", |report| {
+        mark(report).is_some_and(|found| Some(found) != mark(&first))
+    });
+    let Report::Held { held } = later else {
+        panic!()
+    };
+    assert_eq!(held.0[&Part::Workspace].len(), 1);
+    assert!(is(&state, "workspace/memory/today.md", "one and two"));
+}

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use super::Supervisor;
 use crate::{log, workspace};
 
+/// Every how many looks the files are looked at that agents may change: ten minutes.
+const OPEN_LOOKS: u32 = 60;
 /// Most skills that are reported.
 const MAX_SKILLS: usize = 500;
 /// Folders that OpenClaw loads plugins from by itself, the configuration aside.
@@ -161,13 +163,17 @@ impl Supervisor {
         PLUGINS.iter().filter_map(undo).collect()
     }
 
-    fn held(&self, jobs: Option<&[Value]>, devices: Option<&Value>) -> Held {
+    fn held(&mut self, jobs: Option<&[Value]>, devices: Option<&Value>) -> Held {
+        let open = self
+            .files
+            .open_files(self.settings.observe_every * OPEN_LOOKS);
         let devices = devices
             .and_then(|answer| things(answer, "paired", "deviceId", &["role", "roles", "scopes"]));
         let parts = [
             (Part::Cron, jobs.and_then(jobs::things)),
             (Part::Devices, devices),
             (Part::Skills, Some(skills(&self.settings.state_dir()))),
+            (Part::Workspace, open),
         ];
         Held(
             parts

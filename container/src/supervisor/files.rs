@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::{Duration, Instant};
 
 use domain::drift::files::{Approved, ApprovedFile, FileRules, MAX_FILES, proposed_as};
-use domain::drift::{Kind as Change, Part};
+use domain::drift::{Kind as Change, Part, Things};
 use domain::policy::ChangeRule;
 use domain::state::Digest;
 use domain::wire::init::Report;
@@ -29,6 +30,8 @@ pub(super) struct Files {
     told: Option<Approved>,
     /// What cannot be put right and was said once.
     complained: BTreeSet<String>,
+    /// Files that may change by themselves, and when they were looked at.
+    open: Option<(Instant, Things)>,
 }
 
 impl Files {
@@ -40,6 +43,21 @@ impl Files {
             approved: None,
             told: None,
             complained: BTreeSet::new(),
+            open: None,
+        }
+    }
+
+    /// Files that clauses let change by themselves. Agents write them all the time, so they
+    /// are looked at now and then only: a change is noted, not each step of it.
+    pub(super) fn open_files(&mut self, every: Duration) -> Option<Things> {
+        let rules = &self.approved.as_ref()?.rules;
+        match &self.open {
+            Some((at, found)) if at.elapsed() < every => Some(found.clone()),
+            _ => {
+                let found = self.looker.open_files(rules);
+                self.open = Some((Instant::now(), found.clone()));
+                Some(found)
+            }
         }
     }
 

@@ -98,6 +98,28 @@ impl FileRules {
         (rule != ChangeRule::Auto).then_some(rule)
     }
 
+    /// Whether a clause names a file of a workspace and lets it change by itself.
+    #[must_use]
+    pub fn opens(&self, path: &str) -> bool {
+        let named =
+            in_workspace(path).and_then(|inside| WorkspaceRule::deciding(&self.workspace, inside));
+        named.is_some() && self.closed(path).is_none()
+    }
+
+    /// Files and folders that clauses let change by themselves, in the workspaces that there are.
+    #[must_use]
+    pub fn open_places(&self, workspaces: &[String]) -> Vec<String> {
+        let open = self.workspace.iter();
+        let open = open.filter(|rule| rule.change == ChangeRule::Auto);
+        let paths = open.flat_map(|rule| {
+            let path = rule.path.trim_end_matches('/');
+            workspaces
+                .iter()
+                .map(move |workspace| format!("{workspace}/{path}"))
+        });
+        paths.collect()
+    }
+
     /// Files and folders to look through, in the workspaces and for the agents that there are.
     #[must_use]
     pub fn places(&self, workspaces: &[String], agents: &[String]) -> Vec<String> {

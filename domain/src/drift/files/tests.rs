@@ -65,6 +65,29 @@ fn each_path_is_held_by_the_strictest_clause_that_is_about_it() {
 }
 
 #[test]
+fn only_what_a_clause_opens_is_written_down() {
+    for (path, open) in [
+        ("workspace/memory/2026-11-22.md", true),
+        ("workspace/notes/open/a", true),
+        ("workspace/MEMORY.md", false),
+        ("workspace/AGENTS.md", false),
+        ("workspace/skills/mine/SKILL.md", false),
+        ("memory/a", false),
+    ] {
+        assert_eq!(rules().opens(path), open, "{path}");
+    }
+    let places = rules().open_places(&["workspace".to_owned()]);
+    assert_eq!(
+        places,
+        [
+            "workspace/notes/open",
+            "workspace/skills/mine",
+            "workspace/memory"
+        ]
+    );
+}
+
+#[test]
 fn every_preset_leaves_to_openclaw_what_openclaw_writes_by_itself() {
     for preset in [
         include_str!("../../policy/presets/personal.json"),
