@@ -14,6 +14,7 @@ mod browser;
 mod chat;
 mod container;
 mod fleet;
+mod governance;
 mod models;
 mod policy;
 mod proof;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         chat::trials(&world),
         websocket::trials(&world),
         policy::trials(&world),
+        governance::trials(&world),
         attacks::trials(&world),
         container::trials(&world),
         sources::trials(&world),
