@@ -1,75 +1,52 @@
-//! A gateway's Worker by itself, for benchmarks and tests of what it does with
-//! model calls: no registry, no OpenClaw, and a model server of the caller's.
+//! A gateway's Worker by itself, for benchmarks and tests: no registry, no OpenClaw,
+//! and a model server of the caller's.
 //!
-//! In its container runs a program that does nothing but write down the key for
-//! `models.internal`, so that key is one that the Sandbox object issued. A Worker
-//! beside it, bound as the container's door is, passes calls on from a port.
+//! For what it does with model calls there runs in its container a program that does
+//! nothing but write down the key for `models.internal`, so that key is one that the
+//! Sandbox object issued. A Worker beside it, bound as the container's door is, passes
+//! calls on from a port. Anything else may run in the container, and beside the Worker.
+
+mod config;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use domain::wire::gateway::API_PREFIX;
-use domain::wire::init::MODEL_KEY_ENV;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use crate::dev::OPERATOR;
 use crate::dev::host::{ContainerSpec, Host, HostSpec, Launch};
-use crate::engine::{Bind, Engine, EngineConfig, Image};
+use crate::engine::{Engine, EngineConfig};
 use crate::standins::Server;
 use crate::standins::access::{Issuer, IssuerConfig, Overrides};
+pub use config::{Beside, Inside, LoneConfig};
+use config::{KEY_FILE, key_image, model_doors};
 
 /// What the Worker is called; `xtask/runtime/door/wrangler.toml` binds this name.
 const NAME: &str = "gateway-lone";
-const IMAGE: &str = "tedix-lone";
 const EGRESS_IMAGE: &str = "tedix-egress";
 const AUDIENCE: &str = "tedix-lone";
-/// The container's program: a shell that leaves the key behind and stays.
-const ENTRY: &str = "/opt/lone/entry";
-/// Where it leaves the key, in the container.
-const KEY_FILE: &str = "/data/model-key";
 /// Header that Access puts its token in.
 const TOKEN_HEADER: &str = "cf-access-jwt-assertion";
 /// Longest wait for the container, on a machine that is busy.
 const START: Duration = Duration::from_secs(60);
-
-/// What a lone gateway is made from.
-#[derive(Debug, Clone)]
-pub struct LoneConfig {
-    /// Root of the checkout, with its npm packages.
-    pub checkout: PathBuf,
-    /// The `node` program.
-    pub node: PathBuf,
-    /// The finished build of the gateway Worker.
-    pub build: PathBuf,
-    /// The xtask program, which runs the container; none for the running program.
-    pub helper: Option<PathBuf>,
-    /// Folder for everything that it keeps; the caller's to remove.
-    pub folder: PathBuf,
-    /// Folder for its log.
-    pub logs: PathBuf,
-    /// Origin of the model server, without a slash at the end.
-    pub upstream: String,
-    /// The key that the model server wants.
-    pub upstream_key: String,
-    /// `MODELS`, and whatever else the Worker's variables are to be.
-    pub vars: BTreeMap<String, String>,
-}
 
 /// A running gateway Worker. [`LoneGateway::stop`] it.
 #[derive(Debug)]
 pub struct LoneGateway {
     /// Its front door.
     pub url: String,
-    /// Port of the container's door: `/gateway/openai/v1/…`, and `/bare/openai/v1/…`
-    /// for the same through a bare Worker.
+    /// Port of that.
+    pub port: u16,
+    /// Port of the first Worker beside it: the container's door, with
+    /// `/gateway/openai/v1/…`, and `/bare/openai/v1/…` for the same through a bare Worker.
     pub door: u16,
-    /// The key that calls have to show there.
+    /// The key that calls have to show there; empty where nothing leaves one behind.
     pub key: String,
     issuer: Issuer,
     launch: Launch,
@@ -80,7 +57,8 @@ pub struct LoneGateway {
 }
 
 impl LoneGateway {
-    /// Starts it and its container.
+    /// Starts it, and the container that leaves the key behind; any other one is the
+    /// caller's to start.
     ///
     /// # Errors
     /// When a part does not start.
@@ -101,47 +79,45 @@ impl LoneGateway {
             },
         )?;
         let issuer_server = Server::start(issuer_port, issuer.clone().router()).await?;
+        let (image, others) = match &config.inside {
+            Inside::Key => (key_image(folder)?, model_doors(config)),
+            Inside::Other { image, beside } => (image.clone(), beside.clone()),
+        };
+        let image_name = image.name.clone();
         let engine = Engine::start(EngineConfig {
             socket: folder.join("engine.sock"),
             state_dir: folder.join("containers"),
-            image: image(folder)?,
+            image,
             egress_image: EGRESS_IMAGE.to_owned(),
             isolation: None,
             helper: config.helper.clone(),
         })
         .await?;
+        let container = |binding: &str| ContainerSpec {
+            binding: binding.to_owned(),
+            image: image_name.clone(),
+            engine: engine.socket_url(),
+            egress_image: Some(EGRESS_IMAGE.to_owned()),
+        };
         let mut vars = vars(&issuer, &url, &config.upstream);
         vars.extend(config.vars.clone());
-        let mut spec = worker(
-            config,
-            NAME,
-            config.checkout.join("gateway-worker"),
-            main_port,
-        );
+        let place = config.checkout.join("gateway-worker");
+        let mut spec = worker(config, NAME, place, main_port);
         spec.build_dir.clone_from(&config.build);
         spec.vars = vars;
         spec.direct_port = Some(port);
-        spec.container = Some(ContainerSpec {
-            binding: "SANDBOX".to_owned(),
-            image: IMAGE.to_owned(),
-            engine: engine.socket_url(),
-            egress_image: Some(EGRESS_IMAGE.to_owned()),
-        });
-        let runtime = config.checkout.join("xtask/runtime");
-        let mut door_worker = worker(config, "door", runtime.join("door"), main_port);
-        door_worker.direct_port = Some(door);
-        let mut bare = worker(
-            config,
-            "pass-through",
-            runtime.join("pass-through"),
-            main_port,
-        );
-        bare.vars = BTreeMap::from([("UPSTREAM".to_owned(), config.upstream.clone())]);
-        spec.beside = vec![door_worker, bare];
+        spec.container = Some(container("SANDBOX"));
+        for (at, other) in others.into_iter().enumerate() {
+            let mut beside = worker(config, other.name, other.place, main_port);
+            beside.vars = other.vars;
+            beside.container = other.container.map(container);
+            beside.direct_port = (at == 0).then_some(door);
+            spec.beside.push(beside);
+        }
         let launch = Launch {
             label: "lone gateway".to_owned(),
             node: config.node.clone(),
-            script: runtime.join("host.mjs"),
+            script: config.checkout.join("xtask/runtime/host.mjs"),
             spec_file: folder.join("host.json"),
             log: config.logs.join("lone-gateway.log"),
             spec,
@@ -154,6 +130,7 @@ impl LoneGateway {
         let data = folder.join("containers/data");
         let mut gateway = Self {
             url,
+            port,
             door,
             key: String::new(),
             issuer,
@@ -163,7 +140,9 @@ impl LoneGateway {
             data,
             _issuer_server: issuer_server,
         };
-        gateway.key = gateway.start_container().await?;
+        if matches!(config.inside, Inside::Key) {
+            gateway.key = gateway.start_container().await?;
+        }
         Ok(gateway)
     }
 
@@ -354,25 +333,6 @@ fn vars(issuer: &Issuer, url: &str, upstream: &str) -> BTreeMap<String, String> 
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
-}
-
-fn image(folder: &Path) -> anyhow::Result<Image> {
-    let path = folder.join("entry");
-    // The end of the line says that all of the key is there.
-    let script =
-        format!("#!/bin/sh\necho \"${MODEL_KEY_ENV}\" > \"$KEY_FILE\"\nexec sleep 86400\n");
-    std::fs::write(&path, script)?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
-    Ok(Image {
-        name: IMAGE.to_owned(),
-        binds: vec![Bind {
-            source: path,
-            target: ENTRY.into(),
-        }],
-        entrypoint: vec![ENTRY.to_owned()],
-        env: vec![format!("KEY_FILE={KEY_FILE}")],
-        ..Image::default()
-    })
 }
 
 /// Ports that nobody listens on now.

@@ -12,7 +12,7 @@ use e2e::model_upstream::{MODELS, ModelUpstream};
 use e2e::wait;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::lone_gateway::{LoneConfig, LoneGateway};
+use xtask::lone_gateway::{Inside, LoneConfig, LoneGateway};
 
 /// Where chat completions are asked for at the container's door.
 pub(super) const CHAT: &str = "/gateway/openai/v1/chat/completions";
@@ -54,6 +54,7 @@ impl Lone {
             upstream: upstream.url.clone(),
             upstream_key: "sk-of-the-provider".to_owned(),
             vars: BTreeMap::from([("MODELS".to_owned(), Value::from(models).to_string())]),
+            inside: Inside::Key,
         })
         .await?;
         let token = worker.operator_token()?;

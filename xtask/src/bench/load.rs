@@ -55,6 +55,14 @@ impl Round {
     }
 }
 
+/// Milliseconds that so many of a hundred took at most: the nearest rank of the sorted
+/// times. Not a number without any.
+pub(super) fn percentile_ms(sorted: &[Duration], percent: usize) -> f64 {
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    let found = sorted.get(rank - 1);
+    found.map_or(f64::NAN, |found| found.as_secs_f64() * 1e3)
+}
+
 /// Keeps `connections` busy for `time`.
 ///
 /// # Errors
@@ -130,4 +138,23 @@ async fn ask(sender: &mut SendRequest<Empty<Bytes>>, target: &Target) -> anyhow:
 pub(super) async fn answers(target: &Target) -> bool {
     let asked = async { ask(&mut connect(target.port).await?, target).await };
     asked.await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_time_that_so_many_took_at_most() {
+        let ms = |times: &[u64]| -> Vec<Duration> {
+            times.iter().copied().map(Duration::from_millis).collect()
+        };
+        let hundred = ms(&(1..=100).collect::<Vec<_>>());
+        for (percent, expected) in [(50, 50.0), (99, 99.0), (100, 100.0)] {
+            assert_eq!(percentile_ms(&hundred, percent), expected);
+        }
+        // Of a few, the slowest: 99 of 100 is more than all but one.
+        assert_eq!(percentile_ms(&ms(&[1, 2, 9]), 99), 9.0);
+        assert!(percentile_ms(&[], 50).is_nan());
+    }
 }

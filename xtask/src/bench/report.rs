@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::load::Round;
+use super::load::{Round, percentile_ms};
 
 /// Everything that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,16 +75,10 @@ impl Comparison {
 impl Side {
     fn of(rounds: &[Round]) -> Self {
         let latencies = Round::sorted_latencies(rounds);
-        let ms = |part: usize| {
-            let at = (latencies.len() * part / 100).min(latencies.len().saturating_sub(1));
-            latencies
-                .get(at)
-                .map_or(f64::NAN, |latency| latency.as_secs_f64() * 1e3)
-        };
         Self {
             requests_per_second: Round::median_rate(rounds),
-            p50_ms: ms(50),
-            p99_ms: ms(99),
+            p50_ms: percentile_ms(&latencies, 50),
+            p99_ms: percentile_ms(&latencies, 99),
             requests: latencies.len(),
         }
     }

@@ -41,3 +41,12 @@ pub fn all(tools: &Tools, progress: &Progress) -> anyhow::Result<Artifacts> {
         admin_app: admin_app::build(tools, progress)?,
     })
 }
+
+/// Builds the gateway Worker alone, when it is not up to date.
+///
+/// # Errors
+/// When it does not build.
+pub fn gateway_worker(tools: &Tools, progress: &Progress) -> anyhow::Result<PathBuf> {
+    let _lock = tools.checkout.lock(progress)?;
+    worker::build(tools, progress, &worker::GATEWAY)
+}

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::load::{Call, round};
-use super::report::{Figures, Measured, Side};
-use crate::bench::load::Round;
+use super::process::Workerd;
+use super::report::{Figures, Measured, Side, Taken};
 
 /// Connections: one for latency, 32 for throughput.
 const CONCURRENCIES: [usize; 2] = [1, 32];
@@ -17,6 +17,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 pub(super) struct Sides {
     /// Size of each request.
     pub(super) bytes: usize,
+    /// What the Workers run in.
+    pub(super) workerd: Workerd,
     /// The model server itself.
     pub(super) direct: Call,
     /// Through a Worker that passes everything on.
@@ -39,15 +41,17 @@ pub(super) async fn measure(
             for call in calls {
                 round(call, concurrency, WARM_UP, streams).await?;
             }
-            let mut taken: [(Vec<Round>, Vec<Duration>); 3] = Default::default();
+            let mut taken: [Taken; 3] = Default::default();
             for _ in 0..rounds.get() {
-                for (call, (rounds, first_bytes)) in calls.iter().zip(&mut taken) {
+                for (call, taken) in calls.iter().zip(&mut taken) {
+                    let before = sides.workerd.cpu();
                     let (round, first) = round(call, concurrency, time, streams).await?;
-                    rounds.push(round);
-                    first_bytes.extend(first);
+                    taken.rounds.push(round);
+                    taken.first_bytes.extend(first);
+                    taken.cpu += sides.workerd.cpu().saturating_sub(before);
                 }
             }
-            let [direct, bare, gateway] = taken.map(|(rounds, first)| Side::of(&rounds, first));
+            let [direct, bare, gateway] = taken.map(Side::of);
             figures.push(Figures {
                 streams,
                 concurrency,

@@ -3,11 +3,13 @@
 
 mod load;
 mod measure;
+mod process;
 mod report;
 mod server;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, bail};
@@ -17,12 +19,13 @@ use serde_json::json;
 use crate::bench::print;
 use crate::bench::scene::Folder;
 use crate::checkout::Checkout;
-use crate::lone_gateway::{LoneConfig, LoneGateway};
+use crate::lone_gateway::{Inside, LoneConfig, LoneGateway};
 use crate::tools::Tools;
 use crate::ui::Progress;
 use crate::{build, secrets, tools};
 use load::Call;
 use measure::{Sides, measure};
+use process::Workerd;
 use report::Report;
 use server::ModelServer;
 
@@ -61,7 +64,7 @@ pub(super) fn run(
     progress: &Progress,
 ) -> anyhow::Result<()> {
     let tools = tools::ensure(checkout, progress)?;
-    let artifacts = build::all(&tools, progress)?;
+    let build = build::gateway_worker(&tools, progress)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -69,7 +72,7 @@ pub(super) fn run(
         let folder = Folder::temporary("bench-models")?;
         let server = ModelServer::start().await?;
         let step = progress.step("bench-models-start", "Starting the gateway's Worker")?;
-        let mut lone = LoneGateway::start(&config(&tools, &artifacts, &folder, &server)?).await?;
+        let mut lone = LoneGateway::start(&config(&tools, build, &folder, &server)?).await?;
         set_budgets(&lone).await?;
         step.done("");
         let outcome = all(&mut lone, &server, &tools, args, progress).await;
@@ -106,7 +109,7 @@ async fn all(
     }
     Ok(Report {
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
-        memory_mib: memory_mib(lone.pid()),
+        memory_mib: Workerd { host: lone.pid() }.memory_mib(),
         results,
         full_store: full,
     })
@@ -114,7 +117,7 @@ async fn all(
 
 fn config(
     tools: &Tools,
-    artifacts: &build::Artifacts,
+    build: PathBuf,
     folder: &Folder,
     server: &ModelServer,
 ) -> anyhow::Result<LoneConfig> {
@@ -125,7 +128,7 @@ fn config(
     Ok(LoneConfig {
         checkout: tools.checkout.root().to_owned(),
         node: tools.node.node.clone(),
-        build: artifacts.gateway_worker.clone(),
+        build,
         helper: None,
         folder: folder.path().to_owned(),
         logs: tools.checkout.logs(),
@@ -138,6 +141,7 @@ fn config(
                 json!({ format!("openai/{MODEL}"): { "input": 1, "output": 1 } }).to_string(),
             ),
         ]),
+        inside: Inside::Key,
     })
 }
 
@@ -150,6 +154,7 @@ fn sides(lone: &LoneGateway, server: &ModelServer, bytes: usize) -> Sides {
     };
     Sides {
         bytes,
+        workerd: Workerd { host: lone.pid() },
         direct: call(server.port(), ""),
         bare: call(lone.door, "/bare"),
         gateway: call(lone.door, "/gateway"),
@@ -186,22 +191,4 @@ async fn fill(lone: &mut LoneGateway, tools: &Tools) -> anyhow::Result<()> {
         Ok(())
     })
     .await
-}
-
-/// What workerd has in memory, in MiB.
-fn memory_mib(host: u32) -> u64 {
-    let children = std::fs::read_to_string(format!("/proc/{host}/task/{host}/children"));
-    let resident = |pid: &str| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let kib: u64 = children
-        .unwrap_or_default()
-        .split_whitespace()
-        .filter_map(resident)
-        .sum();
-    kib / 1_024
 }

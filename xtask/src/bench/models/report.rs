@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::bench::load::Round;
+use crate::bench::load::{Round, percentile_ms};
 
 /// Everything that was measured.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,26 +55,41 @@ pub(super) struct Side {
     pub(super) p99_ms: f64,
     /// Half of all answers began within this many milliseconds.
     pub(super) first_byte_p50_ms: f64,
+    /// CPU time of workerd for each call, in milliseconds: it says more than rates do
+    /// where other programs want the same CPUs.
+    pub(super) cpu_ms: f64,
+}
+
+/// What one side's rounds brought.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Taken {
+    /// The rounds.
+    pub(super) rounds: Vec<Round>,
+    /// How long each answer took to begin.
+    pub(super) first_bytes: Vec<Duration>,
+    /// CPU time that workerd used meanwhile.
+    pub(super) cpu: Duration,
 }
 
 impl Side {
     /// What rounds came to.
-    pub(super) fn of(rounds: &[Round], mut first_bytes: Vec<Duration>) -> Self {
-        let latencies = Round::sorted_latencies(rounds);
+    pub(super) fn of(taken: Taken) -> Self {
+        let Taken {
+            rounds,
+            mut first_bytes,
+            cpu,
+        } = taken;
+        let latencies = Round::sorted_latencies(&rounds);
         first_bytes.sort_unstable();
+        let calls = u32::try_from(latencies.len()).unwrap_or(u32::MAX);
         Self {
-            calls_per_second: Round::median_rate(rounds),
-            p50_ms: percentile(&latencies, 50),
-            p99_ms: percentile(&latencies, 99),
-            first_byte_p50_ms: percentile(&first_bytes, 50),
+            calls_per_second: Round::median_rate(&rounds),
+            cpu_ms: cpu.as_secs_f64() * 1e3 / f64::from(calls),
+            p50_ms: percentile_ms(&latencies, 50),
+            p99_ms: percentile_ms(&latencies, 99),
+            first_byte_p50_ms: percentile_ms(&first_bytes, 50),
         }
     }
-}
-
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    let found = sorted.get(last * percent / 100);
-    found.map_or(f64::NAN, |found| found.as_secs_f64() * 1e3)
 }
 
 impl fmt::Display for Report {
@@ -106,8 +121,17 @@ impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<22} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>11}",
-            "", "direct/s", "bare/s", "gateway/s", "ratio", "added p50", "added p99", "first byte"
+            "{:<22} {:>9} {:>9} {:>9} {:>7} {:>10} {:>10} {:>11} {:>12} {:>8}",
+            "",
+            "direct/s",
+            "bare/s",
+            "gateway/s",
+            "ratio",
+            "added p50",
+            "added p99",
+            "first byte",
+            "CPU per call",
+            "bare's"
         )?;
         for figures in &self.figures {
             let Figures {
@@ -120,7 +144,7 @@ impl fmt::Display for Measured {
             let kind = if *streams { "streams" } else { "whole answers" };
             writeln!(
                 f,
-                "{:<22} {:>9.0} {:>9.0} {:>9.0} {:>7.2} {:>7.2} ms {:>7.2} ms {:>8.2} ms",
+                "{:<22} {:>9.0} {:>9.0} {:>9.0} {:>7.2} {:>7.2} ms {:>7.2} ms {:>8.2} ms {:>9.2} ms {:>5.2} ms",
                 format!("{kind}, {concurrency} at once"),
                 direct.calls_per_second,
                 bare.calls_per_second,
@@ -129,6 +153,8 @@ impl fmt::Display for Measured {
                 gateway.p50_ms - bare.p50_ms,
                 gateway.p99_ms - bare.p99_ms,
                 gateway.first_byte_p50_ms,
+                gateway.cpu_ms,
+                bare.cpu_ms,
             )?;
         }
         Ok(())
@@ -146,17 +172,19 @@ mod tests {
             latencies: took.iter().copied().map(ms).collect(),
             took: ms(took.iter().sum()),
         };
-        let side = Side::of(
-            &[round(&[1, 1]), round(&[2, 2]), round(&[4])],
-            vec![ms(1), ms(3)],
-        );
+        let side = Side::of(Taken {
+            rounds: vec![round(&[1, 1]), round(&[2, 2]), round(&[4])],
+            first_bytes: vec![ms(1), ms(3)],
+            cpu: ms(10),
+        });
         assert_eq!(
             side,
             Side {
                 calls_per_second: 500.0,
                 p50_ms: 2.0,
-                p99_ms: 2.0,
-                first_byte_p50_ms: 1.0
+                p99_ms: 4.0,
+                first_byte_p50_ms: 1.0,
+                cpu_ms: 2.0,
             }
         );
     }
