@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::standins::model::{MODEL_ID, PRICED_MODEL_ID};
 
@@ -52,6 +52,7 @@ impl ModelChoice {
         let context = number("MODEL_CONTEXT_TOKENS", CONTEXT_TOKENS)?;
         let output = number("MODEL_OUTPUT_TOKENS", OUTPUT_TOKENS)?;
         let mut models: Vec<Value> = Vec::new();
+        let mut prices = Map::new();
         let mut choice = Self {
             vars: BTreeMap::new(),
             secrets: BTreeMap::new(),
@@ -92,10 +93,7 @@ impl ModelChoice {
             let ids = [MODEL_ID, PRICED_MODEL_ID];
             models.extend(ids.map(|id| model("openai", id, CONTEXT_TOKENS, OUTPUT_TOKENS, true)));
             let price = json!({ "input": 1_000_000, "cached_input": 100_000, "output": 4_000_000 });
-            let prices = json!({ format!("openai/{PRICED_MODEL_ID}"): price });
-            choice
-                .vars
-                .insert("MODEL_PRICES".to_owned(), prices.to_string());
+            prices.insert(format!("openai/{PRICED_MODEL_ID}"), price);
             choice
                 .secrets
                 .insert("OPENAI_API_KEY".to_owned(), stand_in_key.to_owned());
@@ -108,6 +106,15 @@ impl ModelChoice {
                  OPENAI_API_KEY is set"
                     .to_owned(),
             );
+        }
+        if let Some(own) = set("MODEL_PRICES") {
+            let own: Map<String, Value> =
+                serde_json::from_str(&own).context("MODEL_PRICES is no JSON object")?;
+            prices.extend(own);
+        }
+        if !prices.is_empty() {
+            let prices = Value::Object(prices).to_string();
+            choice.vars.insert("MODEL_PRICES".to_owned(), prices);
         }
         choice
             .vars
@@ -155,6 +162,22 @@ mod tests {
         assert_eq!(choice.secrets["ANTHROPIC_API_KEY"], "sk-real");
         assert!(!choice.secrets.contains_key("OPENAI_API_KEY"));
         assert!(!format!("{:?}{}", choice.vars, choice.description).contains("sk-real"));
+    }
+
+    #[test]
+    fn prices_of_the_shell_reach_the_gateways() {
+        let own = r#"{"openai/gpt-x": {"input": 7, "output": 9}}"#;
+        for key in ["", "k"] {
+            let choice = read(&[("OPENAI_API_KEY", key), ("MODEL_PRICES", own)]);
+            let prices = choice.expect("a choice").vars["MODEL_PRICES"].clone();
+            assert!(
+                prices.contains(r#""openai/gpt-x":{"input":7,"output":9}"#),
+                "{prices}"
+            );
+            assert_eq!(prices.contains("stand-in-priced"), key.is_empty());
+        }
+        let wrong = read(&[("MODEL_PRICES", "cheap")]).expect_err("no object");
+        assert!(wrong.to_string().contains("MODEL_PRICES"), "{wrong}");
     }
 
     #[test]
