@@ -276,6 +276,15 @@ pub enum Operation {
         /// Whether the answer is CSV.
         csv: bool,
     },
+    /// `GET usage/refusals`.
+    Refusals {
+        /// First day, `YYYY-MM-DD`; 31 days before `to` when absent.
+        from: Option<String>,
+        /// Last day; today when absent.
+        to: Option<String>,
+        /// Whether the answer is CSV.
+        csv: bool,
+    },
     /// `GET budgets`.
     Budgets,
     /// `POST budgets/extensions`.

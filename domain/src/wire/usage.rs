@@ -209,6 +209,77 @@ pub struct CallRow {
     pub outcome: CallOutcome,
 }
 
+/// Why a call did not reach the provider, or was of no use there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalReason {
+    /// A day's budget is used up.
+    Budget,
+    /// The task has made its calls.
+    CallsPerTask,
+    /// Too many are under way.
+    ConcurrentCalls,
+    /// Too many have started within a minute.
+    CallsPerMinute,
+    /// An operator has stopped all calls.
+    Stopped,
+    /// The model has no price where cost is limited.
+    NoPrice,
+    /// The policy does not allow the model.
+    ModelNotAllowed,
+    /// The gateway offers no such model.
+    UnknownModel,
+    /// The key is not the running container's.
+    WrongKey,
+    /// The provider refused it, or could not be reached.
+    Provider,
+}
+
+impl RefusalReason {
+    const NAMES: [(Self, &'static str); 10] = [
+        (Self::Budget, "budget"),
+        (Self::CallsPerTask, "calls_per_task"),
+        (Self::ConcurrentCalls, "concurrent_calls"),
+        (Self::CallsPerMinute, "calls_per_minute"),
+        (Self::Stopped, "stopped"),
+        (Self::NoPrice, "no_price"),
+        (Self::ModelNotAllowed, "model_not_allowed"),
+        (Self::UnknownModel, "unknown_model"),
+        (Self::WrongKey, "wrong_key"),
+        (Self::Provider, "provider"),
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let named = Self::NAMES.iter().find(|(reason, _)| *reason == self);
+        named.map_or("", |(_, name)| name)
+    }
+
+    /// The one that is written so.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let named = Self::NAMES.iter().find(|(_, name)| *name == text);
+        named.map(|(reason, _)| *reason)
+    }
+}
+
+/// One line of `GET usage/refusals`, newest hour first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalRow {
+    /// Hour in UTC, `YYYY-MM-DDTHH`.
+    pub hour: String,
+    /// Day in the time zone that the policy had, `YYYY-MM-DD`.
+    pub day: String,
+    /// Agent that OpenClaw named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// Why.
+    pub reason: RefusalReason,
+    /// How many.
+    pub calls: u64,
+}
+
 /// What an amount of a unit is called in audit entries.
 #[must_use]
 pub fn account_words(agent: Option<&str>, unit: Unit) -> String {
@@ -219,5 +290,31 @@ pub fn account_words(agent: Option<&str>, unit: Unit) -> String {
     match agent {
         Some(agent) => format!("{what} of agent {agent}"),
         None => format!("{what} of the gateway"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusal_row_json_format_unchanged() {
+        let row = RefusalRow {
+            hour: "2026-11-22T10".to_owned(),
+            day: "2026-11-22".to_owned(),
+            agent: Some("main".to_owned()),
+            reason: RefusalReason::CallsPerTask,
+            calls: 2,
+        };
+        let json = r#"{"hour":"2026-11-22T10","day":"2026-11-22","agent":"main","reason":"calls_per_task","calls":2}"#;
+        assert_eq!(serde_json::to_string(&row).expect("json"), json);
+    }
+
+    #[test]
+    fn every_reason_is_written_and_stored_alike() {
+        for (reason, name) in RefusalReason::NAMES {
+            assert_eq!(serde_json::json!(reason), name);
+            assert_eq!(RefusalReason::named(reason.as_str()), Some(reason));
+        }
     }
 }

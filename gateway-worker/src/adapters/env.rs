@@ -1,5 +1,8 @@
 //! Variables and secrets of the deployment.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use domain::metering::Dialect;
 use domain::problem::Problem;
 use worker::{Env, console_error};
@@ -14,15 +17,27 @@ pub const SELF: &str = "SELF";
 /// Name of the one Sandbox of a deployment.
 pub const SANDBOX_NAME: &str = "gateway";
 
-/// Reads and checks the variables.
+thread_local! {
+    /// INVARIANT: an isolate runs one version of the Worker, and with it one set of
+    /// variables, so they are read once in its life and not with every request.
+    static SETTINGS: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+}
+
+/// The variables, read and checked.
 ///
 /// # Errors
 /// 500; the log says which variable is at fault.
-pub fn settings(env: &Env) -> Result<Settings, Problem> {
-    Settings::read(|name| env.var(name).ok().map(|value| value.to_string())).map_err(|error| {
+pub fn settings(env: &Env) -> Result<Rc<Settings>, Problem> {
+    if let Some(known) = SETTINGS.with(|known| known.get().cloned()) {
+        return Ok(known);
+    }
+    let read = Settings::read(|name| env.var(name).ok().map(|value| value.to_string()));
+    let settings = read.map(Rc::new).map_err(|error| {
         console_error!("misconfigured: {error}");
         Problem::internal("The gateway is misconfigured; its log says which variable is wrong.")
-    })
+    })?;
+    SETTINGS.with(|known| drop(known.set(Rc::clone(&settings))));
+    Ok(settings)
 }
 
 /// Who we are to Git hosts.

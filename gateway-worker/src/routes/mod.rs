@@ -28,6 +28,7 @@ mod status;
 mod tests;
 mod usage;
 mod usage_calls;
+mod usage_refusals;
 
 pub use request::ApiRequest;
 
@@ -102,6 +103,7 @@ pub const ROUTES: &[Route] = &[
     }),
     get("/usage", usage::read),
     get("/usage/calls", usage_calls::read),
+    get("/usage/refusals", usage_refusals::read),
     get("/budgets", |_| Ok(Operation::Budgets)),
     post("/budgets/extensions", SMALL, budgets_extend::read),
     post("/models/stop", SMALL, models_stop::read),
@@ -259,6 +261,9 @@ pub fn run<D: Db>(
             usage::report(core, &who, &by, (from.as_deref(), to.as_deref()), csv, now)
         }
         Operation::Calls { before, csv } => usage_calls::run(core, &who, before, csv),
+        Operation::Refusals { from, to, csv } => {
+            usage_refusals::run(core, &who, (from.as_deref(), to.as_deref()), csv, now)
+        }
         Operation::Budgets => budgets_get::run(core, &who, now),
         Operation::Extend { grant } => budgets_extend::run(core, &who, grant, now),
         Operation::StopModels { stop } => models_stop::stop(core, &who, stop, now),

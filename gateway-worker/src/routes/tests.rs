@@ -147,6 +147,7 @@ fn who_may_do_what() {
     POST /proposals/{id}/reject           403 403 404 404
     GET  /usage                           403 200 200 200
     GET  /usage/calls                     403 200 200 200
+    GET  /usage/refusals                  403 200 200 200
     GET  /budgets                         403 200 200 200
     POST /budgets/extensions              403 403 201 201
     POST /models/stop                     403 403 200 200
@@ -801,6 +802,10 @@ fn usage_is_sent_as_csv_without_formulas() {
             .expect("text")
             .starts_with("id,at,agent,")
     );
+    let reply = csv("/usage/refusals", &[("from", "2026-11-22")], &mut core).expect("csv");
+    assert_eq!(reply.body, "hour,day,agent,reason,calls\r\n");
+    let problem = csv("/usage/refusals", &[("to", "soon")], &mut core).expect_err("no day");
+    assert_eq!(problem.slug(), "malformed");
     for (name, value) in [
         ("group_by", "agent,agent"),
         ("group_by", "colour"),

@@ -71,9 +71,7 @@ pub(super) fn report<D: Db>(
     now: DateTime<Utc>,
 ) -> Outcome {
     who.require(Role::Viewer)?;
-    // A day of a zone may be tomorrow in UTC.
-    let to = day(to)?.unwrap_or(now.date_naive() + Days::new(1));
-    let from = day(from)?.unwrap_or(to.checked_sub_days(Days::new(REPORT_DAYS)).unwrap_or(to));
+    let (from, to) = days((from, to), now)?;
     let items = calls::report(core.db(), by, &from.to_string(), &to.to_string())?;
     if items.len() > MAX_LINES {
         let detail = format!("This is more than {MAX_LINES} lines; ask for fewer days or groups.");
@@ -124,7 +122,19 @@ pub(super) fn run<D: Db>(core: &Core<D>, who: &Principal, before: Option<&str>) 
     Reply::ok(&usage::page(core.db(), day(before)?)?)
 }
 
-fn day(text: Option<&str>) -> Result<Option<NaiveDate>, Problem> {
+/// First and last day of a report.
+pub(super) fn days(
+    (from, to): (Option<&str>, Option<&str>),
+    now: DateTime<Utc>,
+) -> Result<(NaiveDate, NaiveDate), Problem> {
+    // A day of a zone may be tomorrow in UTC.
+    let to = day(to)?.unwrap_or(now.date_naive() + Days::new(1));
+    let from = day(from)?.unwrap_or(to.checked_sub_days(Days::new(REPORT_DAYS)).unwrap_or(to));
+    Ok((from, to))
+}
+
+/// Reads a day.
+pub(super) fn day(text: Option<&str>) -> Result<Option<NaiveDate>, Problem> {
     let parse = |text: &str| text.parse::<NaiveDate>();
     text.map(parse)
         .transpose()

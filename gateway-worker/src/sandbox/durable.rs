@@ -109,7 +109,7 @@ impl Shell {
     }
 
     fn open(&self) -> std::result::Result<Core<DurableSql>, Problem> {
-        let settings = env::settings(&self.env)?;
+        let settings = env::settings(&self.env)?.as_ref().clone();
         let boot_id = dispatch::random_id()?;
         let db = DurableSql(self.state.storage().sql());
         Core::open(db, settings, boot_id, now()).map_err(|error| {

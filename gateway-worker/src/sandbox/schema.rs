@@ -135,6 +135,15 @@ const STEPS: &[&[&str]] = &[
     ) WITHOUT ROWID",
     ],
     &["CREATE TABLE generations (generation INTEGER PRIMARY KEY, json TEXT NOT NULL)"],
+    // An empty agent stands for none.
+    &["CREATE TABLE refusals (
+        hour TEXT NOT NULL,
+        day TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        PRIMARY KEY (hour, day, agent, reason)
+    ) WITHOUT ROWID"],
 ];
 
 /// Brings the database to the newest step.

@@ -69,14 +69,14 @@ impl<D: Db> Core<D> {
     pub fn next_alarm(&self) -> Option<DateTime<Utc>> {
         let beat = self.membership.as_ref().map(|_| self.pulse.due_at());
         let snapshot = self.snapshots_due_at();
-        let expiry = self.models.next_expiry();
+        let models = self.models.due_at();
         let exception = self.next_change();
         let sleep = self.sleep_due_at();
         let due = [
             self.state.due_at(),
             beat,
             snapshot,
-            expiry,
+            models,
             exception,
             sleep,
         ];

@@ -7,4 +7,5 @@ pub mod ledger;
 pub mod policies;
 pub mod proposals;
 pub mod records;
+pub mod refusals;
 pub mod usage;

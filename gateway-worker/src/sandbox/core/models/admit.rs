@@ -7,6 +7,7 @@ use domain::metering::{
 };
 use domain::policy::{ModelSpec, UnpricedModels};
 use domain::wire::init::MODELS_HOST;
+use domain::wire::usage::RefusalReason;
 
 use super::{LEASE, MAX_AGENTS};
 use crate::command::{Admission, CallRequest};
@@ -37,6 +38,8 @@ impl<D: Db> Core<D> {
     ) -> Result<Admission, StorageError> {
         if !self.is_model_key(key) {
             self.note_refusal(MODELS_HOST, now)?;
+            // Whoever has no key may name any agent.
+            self.count_refusal(RefusalReason::WrongKey, None, now)?;
             return Ok(Admission::WrongKey);
         }
         self.needed(now);
@@ -44,12 +47,14 @@ impl<D: Db> Core<D> {
             model.provider == call.operation.dialect() && model.id == call.model
         };
         let Some(model) = self.settings.models.iter().find(offered).cloned() else {
+            self.count_refusal(RefusalReason::UnknownModel, call.agent.as_deref(), now)?;
             return Ok(Admission::UnknownModel);
         };
         self.expire_calls(now)?;
         let agent = self.accountable(call.agent.as_deref(), now)?;
         let agent = agent.as_deref();
-        if let Some(refusal) = self.capped(call, agent, now) {
+        if let Some((reason, refusal)) = self.capped(call, agent, now) {
+            self.count_refusal(reason, agent, now)?;
             return Ok(refusal);
         }
         let (gateway, own) = (self.limits(None, now), self.limits(agent, now));
@@ -65,9 +70,10 @@ impl<D: Db> Core<D> {
         let costs = gateway.micro_usd.is_some() || own.micro_usd.is_some();
         let unpriced = self.newest.document.budgets.unpriced_models;
         if price.is_none() && costs && unpriced == UnpricedModels::Refuse {
+            self.count_refusal(RefusalReason::NoPrice, agent, now)?;
             return Ok(limit(&format!(
-                "{} has no price, so its cost cannot be limited. An admin of this gateway can set \
-                 a price, or let the policy count such models",
+                "{} has no price, so no cost quota can hold for it. An admin of this gateway can \
+                 set a price, or let the policy count such models",
                 model.reference()
             )));
         }
@@ -101,7 +107,10 @@ impl<D: Db> Core<D> {
         let grant = match self.models.ledger.reserve(&id, &ask, gateway, own) {
             Ok(grant) => grant,
             Err(refusal) if refusal.wait => return Ok(Admission::Wait),
-            Err(refusal) => return Ok(self.exhausted(&refusal, now)),
+            Err(refusal) => {
+                self.count_refusal(RefusalReason::Budget, agent, now)?;
+                return Ok(self.exhausted(&refusal, now));
+            }
         };
         let Some(hold) = self.models.ledger.hold_of(&id).cloned() else {
             return Err(StorageError("a reservation was lost".to_owned()));
@@ -152,29 +161,31 @@ impl<D: Db> Core<D> {
         Ok(known.then(|| agent.to_ascii_lowercase()))
     }
 
-    /// Limits that are not budgets.
+    /// Limits that are not budgets: which one stands against a call.
     fn capped(
         &mut self,
         call: &CallRequest,
         agent: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Option<Admission> {
+    ) -> Option<(RefusalReason, Admission)> {
         self.models.forget_starts(now);
         if let Some(stop) = &self.models.stop {
-            return Some(limit(&format!(
-                "{} has stopped all model calls of this gateway",
+            let why = format!(
+                "{} has stopped all model calls of this gateway, until an operator resets that",
                 stop.by
-            )));
+            );
+            return Some((RefusalReason::Stopped, limit(&why)));
         }
         let budgets = &self.newest.document.budgets;
         let own = agent.and_then(|agent| budgets.agent(agent));
         let provider = call.operation.dialect().provider();
         if !budgets.allows_model(agent, provider, &call.model) {
-            return Some(Admission::Refused {
+            let refusal = Admission::Refused {
                 kind: ErrorKind::NotFound,
                 message: format!("the policy does not allow {provider}/{}", call.model),
                 retry_after_seconds: LIMIT_RETRY_SECONDS,
-            });
+            };
+            return Some((RefusalReason::ModelNotAllowed, refusal));
         }
         let least =
             |gateway: Option<u32>, own: Option<u32>| [gateway, own].into_iter().flatten().min();
@@ -183,10 +194,11 @@ impl<D: Db> Core<D> {
             own.and_then(|own| own.calls_per_task),
         );
         if let Some(most) = most.filter(|most| call.earlier_calls >= *most) {
-            return Some(limit(&format!(
-                "this task has made {most} model calls, which is the most for one task. Send a \
-                 new message to go on"
-            )));
+            let why = format!(
+                "this task has made {most} model calls, which is the most for one task; the count \
+                 resets with your next message"
+            );
+            return Some((RefusalReason::CallsPerTask, limit(&why)));
         }
         let pairs = [
             (None, budgets.concurrent_calls, budgets.calls_per_minute),
@@ -201,7 +213,8 @@ impl<D: Db> Core<D> {
             if concurrent.is_some_and(|most| under_way >= most as usize) {
                 let message =
                     format!("{under_way} model calls are under way, which is the most at once");
-                return Some(busy(&message, BUSY_RETRY_SECONDS));
+                let refusal = busy(&message, BUSY_RETRY_SECONDS);
+                return Some((RefusalReason::ConcurrentCalls, refusal));
             }
             let counts = |start: &&(i64, Option<String>)| of.is_none() || start.1.as_deref() == of;
             let starts: Vec<i64> = self
@@ -215,10 +228,8 @@ impl<D: Db> Core<D> {
                 let free_at = starts.get(starts.len().saturating_sub(most as usize));
                 let ms = free_at.map_or(0, |at| at + 60_000 - now.timestamp_millis());
                 let seconds = u32::try_from(ms.max(0) / 1_000 + 1).unwrap_or(BUSY_RETRY_SECONDS);
-                return Some(busy(
-                    &format!("{most} model calls have started in 60 seconds"),
-                    seconds,
-                ));
+                let why = format!("{most} model calls have started in 60 seconds");
+                return Some((RefusalReason::CallsPerMinute, busy(&why, seconds)));
             }
         }
         None
@@ -254,8 +265,8 @@ impl<D: Db> Core<D> {
             .offset_seconds(resets_at);
         let local = resets_at + chrono::TimeDelta::seconds(offset);
         let message = format!(
-            "{BUDGET_MESSAGE_PREFIX}: {} of {} {whose} are used{held}. It starts again at {} \
-             ({zone}); an operator of this gateway can extend it until then.",
+            "{BUDGET_MESSAGE_PREFIX}: {} of {} {whose} are used{held}. The daily limit resets at {} \
+             ({zone}); an operator can extend it until then.",
             unit.words(*used),
             unit.words(*limit),
             local.format("%Y-%m-%d %H:%M"),

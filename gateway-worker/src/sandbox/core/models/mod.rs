@@ -2,6 +2,7 @@
 
 mod admit;
 mod operators;
+mod refusals;
 mod report;
 mod settle;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::ports::{Db, StorageError};
 use crate::sandbox::store::ledger::LearntKey;
 use crate::sandbox::store::records::{self, Record};
 use crate::sandbox::store::{calls, ledger};
+use refusals::Refusals;
 
 /// How long a call may be silent before it counts in full. The Worker renews it
 /// every ten seconds while it is under way.
@@ -37,6 +39,7 @@ pub(super) struct Models {
     stop: Option<Stop>,
     /// Starts of the last minute: Unix milliseconds and agent, oldest first.
     starts: VecDeque<(i64, Option<String>)>,
+    refusals: Refusals,
 }
 
 impl Models {
@@ -47,12 +50,20 @@ impl Models {
             extensions: records::load(db, Record::Extensions)?.unwrap_or_default(),
             stop: records::load(db, Record::ModelsStop)?,
             starts: calls::starts_since(db, now - TimeDelta::minutes(1))?.into(),
+            refusals: Refusals::default(),
         })
     }
 
     /// When the first of the calls under way expires.
     pub(super) fn next_expiry(&self) -> Option<DateTime<Utc>> {
         self.ledger.next_expiry()
+    }
+
+    /// When something is due: the first of the calls under way expires, or counts are
+    /// to be written down.
+    pub(super) fn due_at(&self) -> Option<DateTime<Utc>> {
+        let due = [self.next_expiry(), self.refusals.due_at()];
+        due.into_iter().flatten().min()
     }
 
     fn forget_starts(&mut self, now: DateTime<Utc>) {

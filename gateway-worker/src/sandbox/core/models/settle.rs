@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::budget::Amount;
 use domain::metering::{Source, Usage};
 use domain::policy::ModelSpec;
-use domain::wire::usage::{CallOutcome, account_words};
+use domain::wire::usage::{CallOutcome, RefusalReason, account_words};
 
 use super::{LEASE, MAX_LEARNT};
 use crate::command::{Ending, Renewal};
@@ -12,7 +12,7 @@ use crate::ports::{Db, StorageError};
 use crate::sandbox::core::{Core, GATEWAY};
 use crate::sandbox::store::calls::Ended;
 use crate::sandbox::store::ledger::{LearntKey, LiveCall};
-use crate::sandbox::store::{audit, calls, ledger, usage};
+use crate::sandbox::store::{audit, calls, ledger, refusals, usage};
 
 impl<D: Db> Core<D> {
     /// A call ended; `None` when the provider refused it and it cost nothing. One
@@ -31,7 +31,8 @@ impl<D: Db> Core<D> {
         };
         let Some(ending) = ending else {
             self.models.ledger.release(call);
-            return Ok(());
+            let agent = live.hold.agent.as_deref();
+            return self.count_refusal(RefusalReason::Provider, agent, now);
         };
         let (usage, source) =
             self.believable(&live, ending.reading.usage, ending.reading.source, now)?;
@@ -129,7 +130,9 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<(), StorageError> {
         self.expire_calls(now)?;
+        self.refusals_due(now)?;
         calls::forget_old(&self.db, now)?;
+        refusals::forget_old(&self.db, now)?;
         ledger::forget_old(&self.db, now)?;
         let since = (now - TimeDelta::days(3)).date_naive();
         self.models.ledger.forget_before(since);

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::metering::{ErrorKind, Reading, Source, Usage};
 use domain::policy::Policy;
-use domain::wire::usage::{CallOutcome, GrantExtension, StopModels};
+use domain::wire::usage::{CallOutcome, GrantExtension, RefusalReason, StopModels};
 use serde_json::{Value, json};
 
 use crate::command::{Admission, CallRequest, Ending};
@@ -57,9 +57,14 @@ fn ada() -> Principal {
 }
 
 /// Words that OpenClaw 2026.9.6 takes for a limit that will not lift soon: it shows
-/// the message and neither retries nor sleeps.
+/// the message and neither retries nor sleeps. It shows it as it is when it says when
+/// the limit ends, and is short.
 fn is_shown_once(message: &str) -> bool {
     let lower = message.to_lowercase();
+    let hint = ["resets", "quota"].iter().any(|word| lower.contains(word));
+    if !hint || message.len() > 300 {
+        return false;
+    }
     let shown = ["daily", "usage limit"]
         .iter()
         .any(|word| lower.contains(word));
@@ -179,13 +184,119 @@ fn a_refusal_tells_what_when_and_how_and_is_shown_once() {
     let (kind, message, seconds) = refused(answer);
     // 10:00 UTC is 11:00 in Berlin.
     assert_eq!((kind, seconds), (ErrorKind::Budget, 13 * 3_600));
-    insta::assert_snapshot!(message, @"Daily budget exhausted: 100 tokens of 100 tokens of this gateway are used. It starts again at 2026-11-23 00:00 (Europe/Berlin); an operator of this gateway can extend it until then.");
+    insta::assert_snapshot!(message, @"Daily budget exhausted: 100 tokens of 100 tokens of this gateway are used. The daily limit resets at 2026-11-23 00:00 (Europe/Berlin); an operator can extend it until then.");
     assert!(is_shown_once(&message));
     let midnight = t0() + TimeDelta::hours(13);
     let answer = core
         .admit(&key, &call("m1", 1, 1), "b".into(), midnight)
         .expect("answered");
     assert!(matches!(answer, Admission::Admitted { .. }), "{answer:?}");
+}
+
+/// The day on which the clocks go forward has 23 hours, that on which they go back 25.
+#[test]
+fn a_spent_day_ends_at_midnight_when_the_clocks_change_too() {
+    for (begins, ends) in [
+        ("2027-03-27T23:00:00Z", "2027-03-28T22:00:00Z"),
+        ("2027-10-30T22:00:00Z", "2027-10-31T23:00:00Z"),
+    ] {
+        let (mut core, key) = with_budgets(json!({
+            "tokens_per_day": 100, "time_zone": "Europe/Berlin",
+        }));
+        let at = |text: &str| -> DateTime<Utc> { text.parse().expect("a time") };
+        let second = TimeDelta::seconds(1);
+        let (begins, ends) = (at(begins), at(ends));
+        let mut spend = |id: &str, now: DateTime<Utc>| {
+            let ask = call("m1", 50, 50);
+            let answer = core.admit(&key, &ask, id.into(), now).expect("answered");
+            if let Admission::Admitted { .. } = answer {
+                core.settle(id, used(60, 40), now).expect("settled");
+            }
+            answer
+        };
+        let admitted = |answer: Admission| matches!(answer, Admission::Admitted { .. });
+        // The last second of the day before is that day's.
+        assert!(admitted(spend("a", begins - second)) && admitted(spend("b", begins)));
+        for now in [begins + second, ends - second] {
+            let (kind, message, seconds) = refused(spend("c", now));
+            let left = (ends - now).num_seconds();
+            assert_eq!(
+                (kind, i64::from(seconds)),
+                (ErrorKind::Budget, left),
+                "{now}"
+            );
+            assert!(message.contains("00:00 (Europe/Berlin)"), "{message}");
+        }
+        assert!(admitted(spend("d", ends)), "{ends}");
+    }
+}
+
+#[test]
+fn refused_calls_are_counted_by_reason_and_not_written_one_by_one() {
+    let (mut core, key) = with_budgets(json!({
+        "agents": {"main": {"tokens_per_day": 100}}, "calls_per_task": 5,
+    }));
+    let written = |core: &TestCore| -> i64 {
+        let count = "SELECT COALESCE(SUM(calls), 0) FROM refusals";
+        let count = core.db().0.query_row(count, [], |row| row.get(0));
+        count.expect("counts")
+    };
+    core.admit(&key, &of_agent("main", "s"), "a".into(), t0())
+        .expect("answered");
+    core.settle("a", used(60, 40), t0()).expect("settled");
+    for _ in 0..1_000 {
+        refused(
+            core.admit(&key, &of_agent("Main", "s"), "b".into(), t0())
+                .expect("answered"),
+        );
+    }
+    assert_eq!(written(&core), 0);
+    let due = core.next_alarm().expect("they are written down soon");
+    assert!(due <= t0() + TimeDelta::seconds(2), "{due}");
+    core.tick(due).expect("ticks");
+    assert_eq!(written(&core), 1_000);
+    let later = t0() + TimeDelta::minutes(1);
+    let mut ask = |key: &str, ask: &CallRequest| core.admit(key, ask, "c".into(), later);
+    ask("wrong", &of_agent("anybody", "s")).expect("answered");
+    ask(&key, &call("other", 1, 1)).expect("answered");
+    let late = CallRequest {
+        earlier_calls: 5,
+        ..of_agent("quick", "s")
+    };
+    ask(&key, &late).expect("answered");
+    core.admit(&key, &call("m1", 1, 1), "d".into(), later)
+        .expect("answered");
+    core.settle("d", None, later).expect("released");
+    // Whatever the container calls itself, only so many agents are told apart.
+    for index in 0..500 {
+        let ask = CallRequest {
+            earlier_calls: 5,
+            ..of_agent(&format!("a{index}"), "s")
+        };
+        core.admit(&key, &ask, "e".into(), later).expect("answered");
+    }
+    let rows = core.refusals("2026-11-22", "2026-11-22").expect("rows");
+    assert!(rows.len() < 220, "{}", rows.len());
+    assert_eq!(rows.iter().map(|row| row.calls).sum::<u64>(), 1_504);
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| (row.agent.as_deref().unwrap_or("-"), row.reason, row.calls))
+        .filter(|(agent, ..)| !agent.starts_with('a'))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("-", RefusalReason::CallsPerTask, 302),
+            ("-", RefusalReason::Provider, 1),
+            ("-", RefusalReason::UnknownModel, 1),
+            ("-", RefusalReason::WrongKey, 1),
+            ("main", RefusalReason::Budget, 1_000),
+            ("quick", RefusalReason::CallsPerTask, 1),
+        ]
+    );
+    let mut core = reopened(core, later);
+    core.tick(t0() + TimeDelta::days(100)).expect("ticks");
+    assert_eq!(written(&core), 0);
 }
 
 #[test]
