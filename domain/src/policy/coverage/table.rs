@@ -525,7 +525,8 @@ pub const CLAUSES: &[Clause] = &[
         "none",
         "`skills.load.extraDirs`; tedix-init brings the commit",
         TedixInit,
-    ),
+    )
+    .shown_by("sources::a_skill_pack_comes_from_its_repository_at_its_commit"),
     clause(
         "/persistence/workspace",
         "Repository and commit that a new workspace begins with",
