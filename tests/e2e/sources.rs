@@ -15,7 +15,14 @@ use crate::stage::World;
 /// The skill pack and its skill.
 const NAME: &str = "e2e-house";
 const GRANTED: [&str; 2] = ["operator.read", "operator.write"];
-const WANTED: [&str; 3] = ["operator.read", "operator.write", "operator.approvals"];
+/// Somebody who may only talk to the gateway, and what their browser asks for besides.
+const GUEST: &str = "guest@localhost.test";
+const WANTED: [&str; 4] = [
+    "operator.approvals",
+    "operator.read",
+    "operator.write",
+    "operator.questions",
+];
 
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
     vec![
@@ -99,17 +106,27 @@ async fn skill_pack(stack: &Stack) -> anyhow::Result<()> {
 async fn devices(stack: &Stack) -> anyhow::Result<()> {
     let company = stack.gateway(COMPANY)?;
     company.ready().await?;
+    let before = company.policy().await?.document;
+    let guest = GUEST.parse().map_err(anyhow::Error::msg)?;
+    let invited = company.edit_policy(|policy| policy.access.users.push(guest));
+    invited.await?;
+    let outcome = device_of_a_guest(stack, &company).await;
+    company.edit_policy(|policy| *policy = before).await?;
+    outcome
+}
+
+async fn device_of_a_guest(stack: &Stack, company: &Gateway) -> anyhow::Result<()> {
     let url = stack.ready_gateway(COMPANY)?.url.clone();
-    let cookie = format!("CF_Authorization={}", stack.operator_token());
+    let cookie = format!("CF_Authorization={}", stack.forge()?.genuine(GUEST)?);
     let headers = [("cookie", cookie.as_str()), ("origin", url.as_str())];
-    let before = listed(&company).await?;
+    let before = listed(company).await?;
     let mut browser = Session::open(&url, &headers).await?;
     let device = Device::new()?;
     browser
         .connect(Client::WEBCHAT, Some(&device), &GRANTED)
         .await?;
     let paired = wait::until("the device", wait::APPLY, async || {
-        let mut now = listed(&company).await?.paired.into_iter();
+        let mut now = listed(company).await?.paired.into_iter();
         Ok(now.find(|one| {
             let mut known = before.paired.iter();
             known.all(|other| other.device.device_id != one.device.device_id)
@@ -125,7 +142,7 @@ async fn devices(stack: &Stack) -> anyhow::Result<()> {
         .context("no request")?
         .to_owned();
     wait::until("the request", wait::APPLY, async || {
-        let pending = listed(&company).await?.pending;
+        let pending = listed(company).await?.pending;
         let mut pending = pending.iter();
         Ok(pending.any(|one| one.request_id == request).then_some(()))
     })
@@ -133,17 +150,17 @@ async fn devices(stack: &Stack) -> anyhow::Result<()> {
     let approve = format!("devices/{request}/approve");
     let nobody = company.anonymous().post(&approve).send().await?;
     nobody.problem(401, "unauthenticated")?;
-    decided(&company, &approve).await?;
+    decided(company, &approve).await?;
     let granted = wait::until("what was granted", wait::APPLY, async || {
-        let now = listed(&company).await?;
+        let now = listed(company).await?;
         let mut now = now.paired.into_iter();
         let one = now.find(|one| one.device.device_id == id);
-        Ok(one.filter(|one| one.device.scopes.iter().any(|scope| scope == WANTED[2])))
+        Ok(one.filter(|one| one.device.scopes.iter().any(|scope| scope == WANTED[0])))
     })
     .await?;
     ensure!(granted.connected, "{granted:?}");
 
-    decided(&company, &format!("devices/{id}/revoke")).await?;
+    decided(company, &format!("devices/{id}/revoke")).await?;
     let after = session(stack)
         .await?
         .call("device.pair.list", json!({}))
@@ -157,7 +174,7 @@ async fn devices(stack: &Stack) -> anyhow::Result<()> {
             "{after}"
         );
     }
-    let gone = listed(&company).await?.paired;
+    let gone = listed(company).await?.paired;
     ensure!(
         gone.iter().all(|one| one.device.device_id != id),
         "{gone:?}"
