@@ -14,13 +14,7 @@ use serde_json::{Value, json};
 
 use crate::stage::World;
 
-/// Written and not passed yet, so reported as ignored; run with `-- --ignored`.
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
-    let trials = scenarios(world).into_iter();
-    trials.map(|trial| trial.with_ignored_flag(true)).collect()
-}
-
-fn scenarios(world: &World) -> Vec<Trial> {
     vec![
         world.trial(
             "governance::groups_and_service_tokens_have_the_role_that_the_policy_gives",

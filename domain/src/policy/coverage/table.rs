@@ -36,14 +36,16 @@ pub const CLAUSES: &[Clause] = &[
         "none",
         "checked on every request by the `groups` claim; gateway.auth.identityScopes",
         GatewayWorker,
-    ),
+    )
+    .shown_by("governance::groups_and_service_tokens_have_the_role_that_the_policy_gives"),
     clause(
         "/access/services",
         "Service tokens, and what scripts may do",
         "none",
         "checked on every request by `common_name`; gateway.auth.identityScopes",
         GatewayWorker,
-    ),
+    )
+    .shown_by("governance::groups_and_service_tokens_have_the_role_that_the_policy_gives"),
     clause(
         "/access/approvals/targets",
         "Who is asked whether a command may run",
