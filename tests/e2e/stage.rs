@@ -8,10 +8,6 @@ use e2e::stack::{Site, Stack};
 use libtest_mimic::{Failed, Trial};
 use tokio::runtime::Runtime;
 
-/// Scenarios, by the start of their name, that are written and have not passed
-/// yet: reported as ignored, run with `-- --ignored`. They prove no clause.
-const UNCONFIRMED: &[&str] = &[];
-
 /// What every scenario gets to.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Shared>);
@@ -65,13 +61,11 @@ impl World {
         F: AsyncFnOnce(&mut Stage) -> anyhow::Result<()> + Send + 'static,
     {
         let shared = Arc::clone(&self.0);
-        let unconfirmed = UNCONFIRMED.iter().any(|prefix| name.starts_with(prefix));
-        let trial = Trial::test(name, move || {
+        Trial::test(name, move || {
             let mut stage = shared.stage.lock().unwrap_or_else(PoisonError::into_inner);
             let outcome = shared.runtime.block_on(scenario(&mut stage));
             outcome.map_err(|error| Failed::from(format!("{error:#}")))
-        });
-        trial.with_ignored_flag(unconfirmed)
+        })
     }
 
     /// Ends the stack, if one runs.

@@ -41,7 +41,7 @@ impl GitHost {
     /// An empty repository, served under every name.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let work = folder.path().join("work");
+        let work = folder.path().join("checkout");
         fs::create_dir_all(work.join("skills/hello")).unwrap();
         git(&work, &["init", "--quiet", "--initial-branch=main"]);
         std::os::unix::fs::symlink("/etc/passwd", work.join("skills/hello/link")).unwrap();
@@ -68,7 +68,7 @@ impl GitHost {
     }
 
     fn work(&self) -> PathBuf {
-        self.folder.path().join("work")
+        self.folder.path().join("checkout")
     }
 
     /// Commits a skill of this text; its id.
@@ -176,7 +176,7 @@ impl GitHost {
             .arg("http-backend")
             .env("GIT_PROJECT_ROOT", self.folder.path())
             .env("GIT_HTTP_EXPORT_ALL", "1")
-            .env("PATH_INFO", format!("/work/.git{}", &path[end..]))
+            .env("PATH_INFO", format!("/checkout/.git{}", &path[end..]))
             .env("REQUEST_METHOD", method)
             .env("QUERY_STRING", query)
             .env("CONTENT_LENGTH", body.len().to_string())

@@ -254,7 +254,9 @@ fn values(field: &str, least: u64, most: u64) -> Option<Vec<u64>> {
 }
 
 /// OpenClaw's own, which follows its configuration: nobody else can make or remove one.
-fn is_openclaw_s(job: &Value) -> bool {
+/// Whether a job in an answer to `cron.list` is OpenClaw's own.
+#[must_use]
+pub fn is_openclaw_s(job: &Value) -> bool {
     let key = job.get("declarationKey").and_then(Value::as_str);
     key.is_some_and(|key| OPENCLAW_S.iter().any(|own| key.starts_with(own)))
 }

@@ -5,6 +5,7 @@ pub mod governance;
 pub mod metered;
 pub mod models;
 mod state;
+mod stored_length;
 mod watch;
 
 use domain::problem::Problem;

@@ -1,12 +1,13 @@
 //! Scheduled jobs that a policy lets run: how often, and how many.
 
 use anyhow::Context;
+use domain::drift::jobs::is_openclaw_s;
 use e2e::stack::Stack;
 use e2e::wait;
 use serde_json::{Value, json};
 
 use super::Proof;
-use super::scene::session;
+use super::scene::{job, session};
 
 const INTERVAL: &str = "/budgets/cron/min_interval";
 const MOST: &str = "/budgets/cron/max_jobs";
@@ -28,14 +29,8 @@ pub(super) async fn add(stack: &Stack) -> anyhow::Result<()> {
     let mut session = session(stack).await?;
     let rare = RARE.map(|name| (name, RARE_SCHEDULE));
     for (name, schedule) in rare.into_iter().chain([(OFTEN, OFTEN_SCHEDULE)]) {
-        let job = json!({
-            "name": name,
-            "schedule": { "kind": "cron", "expr": schedule },
-            "sessionTarget": "isolated",
-            "wakeMode": "now",
-            "payload": { "kind": "agentTurn", "message": format!("/say {name}") },
-            "delivery": { "mode": "none" },
-        });
+        let schedule = json!({ "kind": "cron", "expr": schedule });
+        let job = job(name, &schedule);
         session.call("cron.add", job).await.context(name)?;
     }
     Ok(())
@@ -67,16 +62,10 @@ pub(super) async fn prove(stack: &Stack, proof: &mut Proof, limited: bool) -> an
 /// The names of the jobs that run; OpenClaw's own are not among them.
 async fn switched_on(stack: &Stack) -> anyhow::Result<Vec<String>> {
     let jobs = all(stack).await?.into_iter();
-    let on = jobs.filter(|job| {
-        job["enabled"] == true && !job["declarationKey"].as_str().is_some_and(is_openclaw_s)
-    });
+    let on = jobs.filter(|job| job["enabled"] == true && !is_openclaw_s(job));
     Ok(on
         .map(|job| job["name"].as_str().unwrap_or_default().to_owned())
         .collect())
-}
-
-fn is_openclaw_s(key: &str) -> bool {
-    key.starts_with("heartbeat:") || key.starts_with("skill-collection-review:")
 }
 
 async fn all(stack: &Stack) -> anyhow::Result<Vec<Value>> {

@@ -118,3 +118,15 @@ pub(super) async fn asked_since(
         .context("the model stand-in")?;
     Ok(all.into_iter().filter(|one| one.at > moment).collect())
 }
+
+/// A job that has the model say its name, as `cron.add` takes it.
+pub(super) fn job(name: &str, schedule: &Value) -> Value {
+    json!({
+        "name": name,
+        "schedule": schedule,
+        "sessionTarget": "isolated",
+        "wakeMode": "now",
+        "payload": { "kind": "agentTurn", "message": format!("/say {name}") },
+        "delivery": { "mode": "none" },
+    })
+}

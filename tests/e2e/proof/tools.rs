@@ -14,7 +14,7 @@ use e2e::stack::Stack;
 use e2e::wait;
 use serde_json::{Value, json};
 
-use super::scene::{Who, apply, asked_since, call, call_by_name, results, session, turn};
+use super::scene::{Who, apply, asked_since, call, call_by_name, job, results, session, turn};
 use super::{Proof, jobs, subagents};
 
 /// A program that is on no list, and one that is.
@@ -431,14 +431,7 @@ impl Comes {
 /// Adds a job that is due at once and has the model say a word; what became of that.
 async fn add_job(stack: &Stack, word: &str) -> anyhow::Result<String> {
     let due = (Utc::now() + TimeDelta::seconds(1)).to_rfc3339();
-    let job = json!({
-        "name": word,
-        "schedule": { "kind": "at", "at": due },
-        "sessionTarget": "isolated",
-        "wakeMode": "now",
-        "payload": { "kind": "agentTurn", "message": format!("/say {word}") },
-        "delivery": { "mode": "none" },
-    });
+    let job = job(word, &json!({ "kind": "at", "at": due }));
     let mut session = session(stack).await?;
     let added = session.call("cron.add", job).await;
     let status = session.call("cron.status", json!({})).await;

@@ -7,6 +7,7 @@ use domain::state::Digest;
 use domain::wire::git::MAX_PACK;
 
 use crate::command::GitTicket;
+use crate::internal::stored_length::stored_length;
 use crate::ports::objects::{ObjectStore, StoreError};
 
 /// For how long the pack of a commit is kept that no policy names any more.
@@ -40,19 +41,7 @@ pub(super) async fn keep<S: ObjectStore>(
     sha256: Option<Digest>,
     now: DateTime<Utc>,
 ) -> Result<(), Problem> {
-    let length = length.filter(|length| *length > 0).ok_or_else(|| {
-        Problem::new(
-            411,
-            "length-required",
-            "Say how long it is",
-            "Send the pack with its Content-Length.",
-        )
-    })?;
-    if length > MAX_PACK {
-        return Err(Problem::too_large(format!(
-            "A pack of a repository has at most {MAX_PACK} bytes."
-        )));
-    }
+    let length = stored_length(length, MAX_PACK, "A pack of a repository")?;
     let sha256 =
         sha256.ok_or_else(|| Problem::malformed("The pack comes with its SHA-256 in a header."))?;
     let key = key(&ticket.line, &ticket.commit);

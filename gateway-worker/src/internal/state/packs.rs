@@ -8,6 +8,7 @@ use domain::state::{Digest, MAX_OBJECT, ObjectRef};
 use domain::wire::state::{MAX_KEYS, Missing, Objects};
 
 use super::{Answer, Authority, Body, World, json, keys, line, other_method};
+use crate::internal::stored_length::stored_length;
 use crate::ports::objects::{ObjectStore, StoreError};
 
 /// Up to so many objects are looked up one by one; for more the folder is listed.
@@ -58,20 +59,7 @@ where
     let Body::Stream { length, stream } = body else {
         return Err(Problem::malformed("The body of a pack is its bytes."));
     };
-    let length = length.filter(|length| *length > 0);
-    let length = length.ok_or_else(|| {
-        Problem::new(
-            411,
-            "length-required",
-            "Say how long it is",
-            "Send the pack with its Content-Length.",
-        )
-    })?;
-    if length > MAX_OBJECT {
-        return Err(Problem::too_large(format!(
-            "A pack has at most {MAX_OBJECT} bytes."
-        )));
-    }
+    let length = stored_length(length, MAX_OBJECT, "A pack")?;
     let line = line(world.desk, Some(lease)).await?;
     // Also when it is there: what is stored may have rotted, and this is the cure.
     let object = keys::pack(&line, key);
