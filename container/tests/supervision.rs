@@ -16,7 +16,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use domain::drift::Part;
 use domain::policy::canonical_hash;
 use domain::wire::gateway::StartStep;
-use domain::wire::init::Report;
+use domain::wire::init::{ConfigBundle, Report};
 use domain::wire::openclaw::{
     ADMIN_RPC_PATH, ADMIN_SCOPE, CLIENT_HEADER, INIT_IDENTITY, SCOPES_HEADER, UNKNOWN_CLIENT,
     USER_HEADER,
@@ -126,6 +126,19 @@ fn a_lost_signal_costs_no_more_than_an_observation() {
     lab.start();
     let (seen, _) = lab.applied(0, 1);
     lab.governance.want(lab.bundle(2, &json!({})));
+    lab.applied(seen, 2);
+}
+
+#[test]
+fn so_does_one_before_a_version_that_changes_nothing_of_the_configuration() {
+    let mut lab = Lab::new(&json!({}));
+    lab.start();
+    let (seen, _) = lab.applied(0, 1);
+    let first = lab.bundle(1, &json!({}));
+    lab.governance.want(ConfigBundle {
+        policy_version: 2,
+        ..first
+    });
     lab.applied(seen, 2);
 }
 

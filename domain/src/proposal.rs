@@ -103,6 +103,13 @@ pub struct Proposal {
     /// Version that it became.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_version: Option<u64>,
+    /// Newest generation of the state from before it; absent when there was none, or
+    /// while nothing has been made yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_before: Option<u64>,
+    /// First generation that holds it; absent until one is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation_after: Option<u64>,
     /// How OpenClaw lives with that version; filled in when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
@@ -439,6 +446,8 @@ mod tests {
             before_hash: None,
             after_hash: None,
             policy_version: None,
+            generation_before: None,
+            generation_after: None,
             health: None,
         };
         let open = policy(&json!({}));

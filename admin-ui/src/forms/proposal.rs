@@ -46,6 +46,19 @@ pub(crate) const fn health_words(health: Health) -> &'static str {
     }
 }
 
+/// Between which snapshots a change lies; none while there is nothing to say.
+pub(crate) fn generations_words(proposal: &Proposal) -> Option<String> {
+    match (proposal.generation_before, proposal.generation_after) {
+        (Some(before), Some(after)) if before == after => {
+            Some(format!("Generation {after} holds it"))
+        }
+        (Some(before), Some(after)) => Some(format!("Generation {before} before, {after} with it")),
+        (Some(before), None) => Some(format!("Generation {before} before")),
+        (None, Some(after)) => Some(format!("Generation {after} is the first with it")),
+        (None, None) => None,
+    }
+}
+
 /// The number in a proposal's id, by which they are ordered.
 pub(crate) fn number(proposal: &Proposal) -> u64 {
     let digits = proposal

@@ -298,11 +298,14 @@ impl Supervisor {
         match state {
             Some(state) => {
                 *answered_at = now;
+                // Before a version is said to be in force: what is written after that
+                // is not to count as there when it was closed.
+                self.hold_files();
                 self.report_state(&state);
                 self.hold_exec_approvals();
                 self.carry_out_orders();
+                self.tell_approved();
                 self.carry_out_device_orders();
-                self.hold_files();
                 self.hold_state();
                 self.look_at_probation();
             }

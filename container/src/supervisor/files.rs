@@ -116,8 +116,15 @@ impl Supervisor {
         for report in reports {
             self.report(report);
         }
-        let bounded = approved.bounded();
         self.files.approved = Some(approved);
+        self.tell_approved();
+    }
+
+    /// Says what counts as approved when that is not what the gateway Worker knows.
+    pub(super) fn tell_approved(&mut self) {
+        let Some(bounded) = self.files.approved.as_ref().map(Approved::bounded) else {
+            return;
+        };
         if self.files.told.as_ref() != Some(&bounded) {
             self.files.told = Some(bounded.clone());
             self.report(Report::Approved { approved: bounded });

@@ -24,9 +24,14 @@ impl Supervisor {
             orders.iter().any(|order| order.id == *id)
                 || devices.iter().any(|order| order.id == *id)
         });
+        let mut kept = false;
         for order in orders {
             if self.carried_out.contains(&order.id) {
                 continue;
+            }
+            if !kept {
+                self.keep_before_apply(false);
+                kept = true;
             }
             let done = match order.kind {
                 Kind::Cron => self.change_job(&order),

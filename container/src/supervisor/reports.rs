@@ -95,7 +95,13 @@ impl Supervisor {
         let orders = orders + devices.iter().filter(open).count();
         // An order that is done already may still be counted while its report waits.
         let ordered = ack.orders > orders + self.carried_out.len();
-        if (!known || ordered) && self.fetch_at.is_none() {
+        // What is watched besides the configuration may have changed with the policy alone.
+        let of_another_version = self.installed.as_ref().is_some_and(|bundle| {
+            let theirs = ack.policy_version;
+            bundle.config_hash == desired_hash
+                && theirs.is_some_and(|theirs| theirs != bundle.policy_version)
+        });
+        if (!known || ordered || of_another_version) && self.fetch_at.is_none() {
             self.fetch_at = Some(Instant::now());
         }
     }

@@ -56,7 +56,7 @@ impl Supervisor {
         });
     }
 
-    /// Before a configuration changes what OpenClaw does, what it did is kept. One that
+    /// Before a configuration or an order changes what OpenClaw does, what it did is kept. One that
     /// takes something away does not wait.
     pub(super) fn keep_before_apply(&self, stricter: bool) {
         if stricter {
@@ -66,7 +66,7 @@ impl Supervisor {
                 .keeper
                 .ask_unless_fresh(SnapshotReason::BeforeApply, BEFORE_APPLY)
         {
-            log::line("the configuration changes without a snapshot from before");
+            log::line("a change is made without a snapshot from before");
         }
     }
 

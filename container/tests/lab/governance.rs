@@ -126,6 +126,7 @@ impl Governance {
             json!(ReportAck {
                 desired_hash: wanted.config_hash,
                 orders: 0,
+                policy_version: Some(wanted.policy_version),
             }),
         )
     }

@@ -224,4 +224,8 @@ pub struct ReportAck {
     /// How many [`Order`]s and [`DeviceOrder`]s wait: fetch again when you know of fewer.
     #[serde(default)]
     pub orders: usize,
+    /// Version of the policy that the newest configuration belongs to: fetch again when
+    /// yours is of another. Absent from older gateway Workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_version: Option<u64>,
 }

@@ -1,10 +1,9 @@
 //! Limits on model calls, which the Worker keeps outside the container: tried by
 //! programs in the container that call `models.internal`, and by real turns.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use chrono::{Timelike, Utc};
+use domain::wire::usage::BudgetsReport;
 use e2e::client::Gateway;
 use e2e::machine::{Inquiry, Reply};
 use e2e::stack::{PERSONAL, Stack};
@@ -19,8 +18,9 @@ const FREE: &str = "stand-in";
 const PRICED: &str = "stand-in-priced";
 /// Longer than the few tokens that a case allows.
 const SPEECH: &str = "one two three four five six seven eight nine ten eleven twelve";
-/// How long nothing is counted before nothing is under way.
-const QUIET: Duration = Duration::from_secs(2);
+/// An agent that calls nothing but what is tried here: whatever runs of other scenarios
+/// still use is not in its account.
+const THRIFTY: &str = "thrifty";
 /// Tokens that one call says to use, input and output together.
 const CALL: u64 = 1_020;
 
@@ -78,9 +78,10 @@ fn cases(used: u64) -> Vec<Case> {
         "Pacific/Pago_Pago"
     };
     let ample = json!({ "tokens_per_day": used.saturating_mul(20).max(1_000_000) });
-    // What they are a share of is made from what is used by then.
-    let unwarned = json!({});
-    let warned = json!({ "soft_limit_percent": 50 });
+    // Each call passes half of the limit that is in force by then.
+    let of_thrifty = |limit: u64| json!({ THRIFTY: { "tokens_per_day": limit } });
+    let unwarned = json!({ "agents": of_thrifty(CALL * 2 - 20) });
+    let warned = json!({ "agents": of_thrifty(CALL * 4 - 20), "soft_limit_percent": 50 });
     vec![
         case(
             "/budgets/soft_limit_percent",
@@ -197,12 +198,6 @@ pub(super) async fn prove(
             ("off", &case.off, case.off_shows),
             ("on", &case.on, case.on_shows),
         ] {
-            let mut budgets = budgets.clone();
-            if matches!(case.attempt, Attempt::Audit) {
-                // Half of it lies within the next call.
-                let limit = (quiet(gateway).await? + CALL / 2).saturating_mul(2);
-                budgets["tokens_per_day"] = json!(limit);
-            }
             save(gateway, &json!({ "budgets": budgets })).await?;
             let seen = attempt(stack, gateway, &case.attempt)
                 .await
@@ -213,18 +208,14 @@ pub(super) async fn prove(
     Ok(())
 }
 
-/// The tokens used, once nothing is being counted any more: runs of earlier scenarios end
-/// after their answers.
-async fn quiet(gateway: &Gateway) -> anyhow::Result<u64> {
-    let mut before = None;
-    wait::until("model calls to end", wait::HEARTBEATS, async || {
-        let budget = gateway.status().await?.budget;
-        let now = Some(budget.tokens_used);
-        let same = std::mem::replace(&mut before, now) == now;
-        tokio::time::sleep(QUIET).await;
-        Ok(now.filter(|_| same))
-    })
-    .await
+/// Tokens that [`THRIFTY`] has used.
+async fn used_by_thrifty(gateway: &Gateway) -> anyhow::Result<u64> {
+    let budgets: BudgetsReport = gateway.get("budgets").send().await?.json(200)?;
+    let account = budgets
+        .accounts
+        .iter()
+        .find(|account| account.agent.as_deref() == Some(THRIFTY));
+    Ok(account.map_or(0, |account| account.tokens.used))
 }
 
 async fn attempt(
@@ -265,13 +256,12 @@ async fn attempt(
         Attempt::Turn(message) => Ok(vec![turn(stack, Who::Agent("main"), message).await?]),
         Attempt::Audit => {
             let seq = gateway.audit().await?.first().map_or(0, |entry| entry.seq);
-            let before = gateway.status().await?.budget.tokens_used;
-            container
-                .ask(&[ask(&key, FREE, &say, false)], false)
-                .await?;
+            let before = used_by_thrifty(gateway).await?;
+            let call = ask_as(THRIFTY, &key, FREE, &say, false);
+            container.ask(&[call], false).await?;
             // Whatever it leads to is written down in the step that counts it.
             wait::until("the call to be counted", wait::HEARTBEATS, async || {
-                Ok((gateway.status().await?.budget.tokens_used > before).then_some(()))
+                Ok((used_by_thrifty(gateway).await? > before).then_some(()))
             })
             .await?;
             let entries = gateway.audit_after(seq).await?;
@@ -282,7 +272,11 @@ async fn attempt(
 
 /// One call of a program in the container, for agent `main`.
 fn ask(key: &str, model: &str, say: &str, stream: bool) -> Inquiry {
-    let content = format!("{say}\nRuntime: agent=main | sessionId=proof");
+    ask_as("main", key, model, say, stream)
+}
+
+fn ask_as(agent: &str, key: &str, model: &str, say: &str, stream: bool) -> Inquiry {
+    let content = format!("{say}\nRuntime: agent={agent} | sessionId=proof");
     let body = json!({
         "model": model,
         "stream": stream,

@@ -10,6 +10,7 @@ mod recovery;
 mod scene;
 mod subagents;
 mod tools;
+mod workspace;
 
 use std::fmt::Write;
 
@@ -34,6 +35,10 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
         world.trial(
             "proof::openclaw_s_tools_follow_each_clause",
             async |stack| restored(stack, tools::prove).await,
+        ),
+        world.trial(
+            "proof::closed_files_of_the_workspace_wait_for_a_person",
+            async |stack| restored(stack, workspace::prove).await,
         ),
         world.trial(
             "proof::a_change_that_harms_is_undone_within_its_window",

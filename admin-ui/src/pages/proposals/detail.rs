@@ -18,7 +18,7 @@ use crate::components::changes;
 use crate::components::failure::Failure;
 use crate::components::gateway_context::GatewayContext;
 use crate::forms::policy::draft::MAX_NOTE;
-use crate::forms::proposal::{candidate, health_words, kind_words};
+use crate::forms::proposal::{candidate, generations_words, health_words, kind_words};
 use crate::paths::{self, Section};
 use crate::ui::announce::Announcer;
 use crate::ui::button::{Button, Weight};
@@ -85,6 +85,15 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
     let version = proposal.policy_version.map(|version| {
         view! { <div><dt>"Became"</dt><dd>{format!("v{version} of the policy")}</dd></div> }
     });
+    let state = generations_words(proposal).map(|words| {
+        let snapshots = paths::gateway(&GatewayContext::get().id(), Section::Snapshots);
+        view! {
+            <div>
+                <dt>"Snapshots"</dt>
+                <dd><a class="text-link" href=snapshots>{words}</a></dd>
+            </div>
+        }
+    });
     let detail = proposal.detail.clone().map(|detail| {
         view! { <div><dt>"Said"</dt><dd>{detail}</dd></div> }
     });
@@ -113,7 +122,7 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
             <dl class="facts columns">
                 <div><dt>"Proposed by"</dt><dd>{proposal.author.clone()}</dd></div>
                 <div><dt>"Made"</dt><dd><Relative at=proposal.created_at /></dd></div>
-                {lapses} {decided} {version} {detail}
+                {lapses} {decided} {version} {state} {detail}
             </dl>
             {health}
             <h4>"What it is to be"</h4>

@@ -451,7 +451,8 @@ pub const CLAUSES: &[Clause] = &[
         "auto",
         "the ledger of proposals; tedix-init puts back what is changed directly",
         TedixInit,
-    ),
+    )
+    .shown_by("proof::closed_files_of_the_workspace_wait_for_a_person"),
     clause(
         "/self_modification/protected_keys",
         "Keys that no proposal may touch",

@@ -106,6 +106,7 @@ impl<D: Db> Core<D> {
         Reply::ok(&ReportAck {
             desired_hash: self.offered().config_hash.clone(),
             orders: self.offered().watch.orders.len() + self.offered().watch.devices.len(),
+            policy_version: Some(self.offered().policy_version),
         })
     }
 

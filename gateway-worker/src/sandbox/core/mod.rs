@@ -7,6 +7,7 @@ mod enrolment;
 mod git;
 mod init;
 mod lifecycle;
+mod links;
 mod models;
 mod moments;
 mod orders;

@@ -35,12 +35,7 @@ impl<D: Db> Core<D> {
             let detail = "Too many approved changes wait for the container; start it first.";
             return Err(Problem::too_many(detail));
         }
-        orders.push(Order {
-            id: proposal.id.clone(),
-            kind: proposal.draft.kind,
-            target: proposal.draft.target.clone(),
-            content: proposal.draft.content.clone(),
-        });
+        orders.push(as_order(proposal));
         records::save(&self.db, Record::Orders, &orders)?;
         self.choose_offer(now)?;
         if self.state.expects_container() && self.tracking.acknowledged.is_some() {
@@ -77,7 +72,11 @@ impl<D: Db> Core<D> {
             if let Some(error) = error {
                 found.detail = Some(error.chars().take(MAX_WORDS).collect());
             }
+            found.generation_before = self.newest_generation()?;
             proposals::save(&self.db, &found)?;
+            if error.is_none() {
+                self.await_generation_of_change(id, now)?;
+            }
         }
         let (action, words) = match error {
             None => ("proposal.carried_out", format!("{id}: {}", order.target)),
@@ -154,6 +153,16 @@ impl<D: Db> Core<D> {
             Err(problem) if problem.status == 429 => Ok(()),
             other => other.map(drop),
         }
+    }
+}
+
+/// What tedix-init is told of an approved proposal.
+pub(super) fn as_order(proposal: &Proposal) -> Order {
+    Order {
+        id: proposal.id.clone(),
+        kind: proposal.draft.kind,
+        target: proposal.draft.target.clone(),
+        content: proposal.draft.content.clone(),
     }
 }
 

@@ -83,6 +83,8 @@ impl<D: Db> Core<D> {
             before_hash: None,
             after_hash: None,
             policy_version: None,
+            generation_before: None,
+            generation_after: None,
             health: None,
         };
         let detail = format!(
@@ -223,8 +225,11 @@ impl<D: Db> Core<D> {
         proposal.before_hash = Some(self.newest.hash.clone());
         let note: String = note.chars().take(500).collect();
         let saved = self.save_policy(document, author, Some(&note), now)?;
+        let version = saved.version;
         proposal.after_hash = Some(saved.hash.clone());
-        proposal.policy_version = Some(saved.version);
+        proposal.policy_version = Some(version);
+        proposal.generation_before = self.newest_generation()?;
+        self.await_generation_of_version(&proposal.id, version, now)?;
         proposal.state = state;
         Ok(())
     }

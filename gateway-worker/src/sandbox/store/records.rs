@@ -28,6 +28,8 @@ pub enum Record {
     ApprovedFiles,
     /// Approved changes that are still to be made in the container.
     Orders,
+    /// Proposals that were made in the container and that no generation holds yet.
+    Unsaved,
     /// Extensions of budgets.
     Extensions,
     /// Who stopped all model calls.
@@ -54,6 +56,7 @@ impl Record {
             Self::AcceptedJobs => "accepted_jobs",
             Self::ApprovedFiles => "approved_files",
             Self::Orders => "orders",
+            Self::Unsaved => "unsaved_proposals",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
             Self::Devices => "devices",

@@ -95,6 +95,7 @@ impl<D: Db> Core<D> {
         let hashes = (hashes.0.as_deref(), Some(hashes.1.as_str()));
         self.note_change(INIT, "snapshot.taken", &detail, hashes, now)?;
         generations::save(&self.db, snapshot)?;
+        self.link_generation(snapshot)?;
         self.snapshots.newest = self.snapshots.newest.max(snapshot.generation);
         self.snapshots.problem = None;
         self.snapshots.saved_at = Some(now);

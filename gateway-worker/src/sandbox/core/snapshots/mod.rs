@@ -7,7 +7,7 @@ mod lease;
 mod orders;
 mod reports;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::wire::gateway::Pointers;

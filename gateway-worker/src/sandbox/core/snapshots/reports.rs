@@ -33,6 +33,7 @@ impl<D: Db> Core<D> {
             StateReport::Unchanged { generation, order } => {
                 // The newest, or the one that was restored and not changed since.
                 self.note_unchanged(generation, now);
+                self.link_unchanged(generation, order)?;
                 self.answered(order);
                 self.keep_snapshots()?;
             }
@@ -90,6 +91,8 @@ impl<D: Db> Core<D> {
             snapshot.damage = None;
             generations::save(&self.db, &snapshot)?;
         }
+        // An admin who chose an older generation wants what it held, and nothing since.
+        self.make_again(self.snapshots.chosen.is_some(), now)?;
         self.snapshots.restored = Some(Restored {
             run: self.state.run,
             generation,

@@ -13,18 +13,18 @@ use crate::sandbox::core::tests::{MemoryDb, core, t0};
 use crate::sandbox::core::{Core, Task};
 use crate::sandbox::lifecycle::{Effect, Input};
 
-struct Run {
-    core: Core<MemoryDb>,
-    credential: String,
+pub(in crate::sandbox::core) struct Run {
+    pub(in crate::sandbox::core) core: Core<MemoryDb>,
+    pub(in crate::sandbox::core) credential: String,
     lease: String,
 }
 
-fn minutes(minutes: i64) -> DateTime<Utc> {
+pub(in crate::sandbox::core) fn minutes(minutes: i64) -> DateTime<Utc> {
     t0() + TimeDelta::minutes(minutes)
 }
 
 impl Run {
-    fn new() -> Self {
+    pub(in crate::sandbox::core) fn new() -> Self {
         let mut run = Self {
             core: core(),
             credential: String::new(),
@@ -36,7 +36,7 @@ impl Run {
     }
 
     /// The shell started what was decided.
-    fn launched(&mut self) {
+    pub(in crate::sandbox::core) fn launched(&mut self) {
         let number = self.core.state().run;
         let launch = Task::Container(Effect::Launch { run: number });
         assert!(self.core.take_tasks().contains(&launch));
@@ -46,7 +46,7 @@ impl Run {
         self.credential = issued.init.expose().to_owned();
     }
 
-    fn exited(&mut self, at: DateTime<Utc>) {
+    pub(in crate::sandbox::core) fn exited(&mut self, at: DateTime<Utc>) {
         let exited = Input::Exited {
             run: self.core.state().run,
             code: Some(65),
@@ -62,7 +62,11 @@ impl Run {
             .map(|reply| reply.body)
     }
 
-    fn take(&mut self, listed: &[u64], at: DateTime<Utc>) -> LeaseGrant {
+    pub(in crate::sandbox::core) fn take(
+        &mut self,
+        listed: &[u64],
+        at: DateTime<Utc>,
+    ) -> LeaseGrant {
         let ask = StateAsk::Grant {
             instance: format!("i{}", self.core.state().run),
             listed: listed.to_vec(),
@@ -74,11 +78,11 @@ impl Run {
         grant
     }
 
-    fn report(&mut self, report: StateReport, at: DateTime<Utc>) {
+    pub(in crate::sandbox::core) fn report(&mut self, report: StateReport, at: DateTime<Utc>) {
         self.ask(StateAsk::Report { report }, at).expect("taken");
     }
 
-    fn ready(&mut self, generation: Option<u64>, at: DateTime<Utc>) {
+    pub(in crate::sandbox::core) fn ready(&mut self, generation: Option<u64>, at: DateTime<Utc>) {
         let report = StateReport::Restored {
             generation,
             took_ms: 1,
@@ -90,19 +94,33 @@ impl Run {
         self.core.take_tasks();
     }
 
-    fn commit(&mut self, generation: u64, order: Option<u64>, at: DateTime<Utc>) {
+    pub(in crate::sandbox::core) fn commit(
+        &mut self,
+        generation: u64,
+        order: Option<u64>,
+        at: DateTime<Utc>,
+    ) {
+        self.commit_snapshot(snapshot(generation, order, at), at);
+    }
+
+    pub(in crate::sandbox::core) fn commit_snapshot(
+        &mut self,
+        snapshot: Snapshot,
+        at: DateTime<Utc>,
+    ) {
+        let generation = snapshot.generation;
         let lease = self.lease.clone();
         let begin = StateAsk::BeginCommit { lease, generation };
         self.ask(begin, at).expect("begins");
         let end = StateAsk::EndCommit {
             lease: self.lease.clone(),
             generation,
-            snapshot: Some(Box::new(snapshot(generation, order, at))),
+            snapshot: Some(Box::new(snapshot)),
         };
         self.ask(end, at).expect("ends");
     }
 
-    fn order(&mut self, at: DateTime<Utc>) -> Option<SnapshotOrder> {
+    pub(in crate::sandbox::core) fn order(&mut self, at: DateTime<Utc>) -> Option<SnapshotOrder> {
         let lease = self.lease.clone();
         let renewal = self.ask(StateAsk::Renew { lease }, at).expect("renewed");
         let renewal: LeaseRenewal = serde_json::from_value(renewal).expect("a renewal");
@@ -114,7 +132,11 @@ impl Run {
     }
 }
 
-fn snapshot(generation: u64, order: Option<u64>, at: DateTime<Utc>) -> Snapshot {
+pub(in crate::sandbox::core) fn snapshot(
+    generation: u64,
+    order: Option<u64>,
+    at: DateTime<Utc>,
+) -> Snapshot {
     Snapshot {
         generation,
         parent: None,
