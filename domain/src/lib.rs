@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod browser;
 pub mod budget;
 pub mod csv;
 pub mod devices;

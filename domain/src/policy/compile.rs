@@ -8,6 +8,7 @@
 //! Every key is one of OpenClaw 2026.9.6; it refuses those it does not know.
 
 mod agents;
+mod browser;
 mod channels;
 mod commands;
 mod front_door;
@@ -117,7 +118,7 @@ fn config(policy: &Policy, context: CompileContext<'_>) -> Value {
         // Full-text search only: embeddings would be a second kind of model call.
         "memory": { "search": { "provider": "none" } },
         "acp": { "enabled": false },
-        "browser": { "enabled": browser },
+        "browser": browser::section(browser),
         "discovery": { "mdns": { "mode": "off" } },
         "telemetry": { "enabled": false },
         "update": { "auto": { "enabled": false }, "checkOnStart": false },

@@ -26,6 +26,8 @@ pub const MODELS_HOST: &str = "models.internal";
 pub const STATE_HOST: &str = "state.internal";
 /// Host that answers what is brought from Git repositories.
 pub const GIT_HOST: &str = "git.internal";
+/// Host that answers with a browser, over the Chrome DevTools Protocol.
+pub const BROWSER_HOST: &str = "browser.internal";
 /// Environment variable with tedix-init's own credential; it never passes it on.
 pub const INIT_CREDENTIAL_ENV: &str = "TEDIX_INIT_CREDENTIAL";
 /// Environment variable with the revocable key that OpenClaw shows to `models.internal`.

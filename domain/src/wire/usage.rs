@@ -18,9 +18,32 @@ pub struct BudgetsReport {
     pub accounts: Vec<AccountReport>,
     /// What is granted beyond the policy now.
     pub extensions: Vec<Extension>,
-    /// Whether, and by whom, all model calls are stopped.
+    /// Whether, and by whom, all model calls and browser sessions are stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stop>,
+    /// Browser sessions; absent when the policy gives no browser and none was used today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub browser: Option<BrowserReport>,
+}
+
+/// Browser sessions of the day in [`BudgetsReport`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserReport {
+    /// Most sessions at once; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_once: Option<u64>,
+    /// Open now.
+    pub open: u64,
+    /// Most sessions that are opened in a day; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_limit: Option<u64>,
+    /// Opened today.
+    pub sessions: u64,
+    /// Most minutes a day over all sessions; absent for any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes_limit: Option<u64>,
+    /// Used today by all sessions, in seconds.
+    pub seconds: u64,
 }
 
 /// One account of [`BudgetsReport`].
@@ -233,10 +256,18 @@ pub enum RefusalReason {
     WrongKey,
     /// The provider refused it, or could not be reached.
     Provider,
+    /// The policy gives no browser.
+    NoBrowser,
+    /// Too many browser sessions are open.
+    BrowserSessions,
+    /// The day's browser sessions have been opened.
+    BrowserSessionsPerDay,
+    /// The day's browser minutes are used up.
+    BrowserMinutes,
 }
 
 impl RefusalReason {
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 14] = [
         (Self::Budget, "budget"),
         (Self::CallsPerTask, "calls_per_task"),
         (Self::ConcurrentCalls, "concurrent_calls"),
@@ -247,6 +278,10 @@ impl RefusalReason {
         (Self::UnknownModel, "unknown_model"),
         (Self::WrongKey, "wrong_key"),
         (Self::Provider, "provider"),
+        (Self::NoBrowser, "no_browser"),
+        (Self::BrowserSessions, "browser_sessions"),
+        (Self::BrowserSessionsPerDay, "browser_sessions_per_day"),
+        (Self::BrowserMinutes, "browser_minutes"),
     ];
 
     /// As it is written.

@@ -94,27 +94,34 @@ pub fn coverage(policy: &Policy) -> Vec<Covered> {
     // INVARIANT: a Policy has string keys only, so it always has a JSON form.
     let document = serde_json::to_value(policy).unwrap_or_default();
     let mut found = Vec::new();
-    walk(&document, String::new(), &mut found);
+    walk(&document, "", &mut found);
     found
 }
 
-fn walk(value: &Value, pointer: String, found: &mut Vec<Covered>) {
+fn walk(value: &Value, pointer: &str, found: &mut Vec<Covered>) {
     let exact = |clause: &&Clause| {
-        clause.covers(&pointer) && clause.pointer.split('/').count() == pointer.split('/').count()
+        clause.covers(pointer) && clause.pointer.split('/').count() == pointer.split('/').count()
     };
     if let Some(clause) = CLAUSES.iter().find(exact) {
         found.push(Covered {
-            pointer,
+            pointer: pointer.to_owned(),
             enforced_by: clause.enforced_by(),
             meant_for: clause.enforcer,
             compiles_to: clause.compiles_to.to_owned(),
             proof: clause.proof.map(str::to_owned),
         });
-        return;
+        // Some clauses have others below them: the section, and its numbers.
+        let below = |other: &Clause| {
+            let rest = other.pointer.strip_prefix(clause.pointer);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if !CLAUSES.iter().any(below) {
+            return;
+        }
     }
     if let Value::Object(map) = value {
         for (key, value) in map {
-            walk(value, format!("{pointer}/{}", step(key)), found);
+            walk(value, &format!("{pointer}/{}", step(key)), found);
         }
     }
 }

@@ -407,12 +407,33 @@ pub const CLAUSES: &[Clause] = &[
     .shown_by("proof::openclaw_s_tools_follow_each_clause"),
     clause(
         "/budgets/browser",
-        "Browser sessions and minutes",
+        "Whether agents have a browser: the one at browser.internal",
         "no browser",
-        "browser.enabled; its numbers: nothing, OpenClaw has no key for them",
+        "browser.enabled, browser.profiles.gateway.cdpUrl, browser.ssrfPolicy.allowedHostnames; checked before each session",
         OpenclawConfig,
     )
     .shown_by("proof::openclaw_s_tools_follow_each_clause"),
+    clause(
+        "/budgets/browser/sessions",
+        "Browser sessions at once",
+        "no limit",
+        "checked before each session",
+        GatewayWorker,
+    ),
+    clause(
+        "/budgets/browser/sessions_per_day",
+        "Browser sessions opened in a day",
+        "no limit",
+        "checked before each session",
+        GatewayWorker,
+    ),
+    clause(
+        "/budgets/browser/minutes_per_day",
+        "Minutes a day over all browser sessions",
+        "no limit",
+        "checked before each session; those that are open when they are used up are closed",
+        GatewayWorker,
+    ),
     clause(
         "/self_modification/config_keys",
         "Keys of OpenClaw's configuration",

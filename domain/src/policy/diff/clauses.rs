@@ -21,6 +21,8 @@ const IN_WORDS: [&str; 7] = [
     "/budgets/tokens_per_day",
 ];
 
+/// The section that gives agents a browser.
+const BROWSER: &str = "/budgets/browser";
 /// Longest value shown, in characters.
 const MAX_SHOWN: usize = 200;
 
@@ -38,6 +40,25 @@ fn walk(before: Option<&Value>, after: Option<&Value>, pointer: String, found: &
         return;
     }
     let maps = [before, after].map(|value| value.and_then(Value::as_object));
+    // Without the section there is no browser, so its limits alone say nothing.
+    if pointer == BROWSER && before.is_some() != after.is_some() {
+        found.push(Change {
+            direction: if after.is_some() {
+                Direction::Loosens
+            } else {
+                Direction::Tightens
+            },
+            kind: kind(before.is_some(), after.is_some()),
+            before: before.map(shown),
+            after: after.map(shown),
+            effect: match after {
+                Some(_) => "Agents whose tools include it have a browser".to_owned(),
+                None => "No agent has a browser any longer".to_owned(),
+            },
+            pointer,
+        });
+        return;
+    }
     // Objects are gone into, whatever clause they are, so that one field that
     // changes is one change.
     if maps.iter().any(Option::is_some) {

@@ -146,7 +146,11 @@ pub struct BrowserLimits {
     /// Sessions at once; 1 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions: Option<u32>,
-    /// Minutes a day over all sessions; 1 to 144,000.
+    /// Sessions that are opened in a day; 1 to 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_per_day: Option<u32>,
+    /// Minutes a day over all sessions; 1 to 144,000. Sessions that are open when they
+    /// are used up are closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes_per_day: Option<u32>,
 }

@@ -69,6 +69,11 @@ pub(super) fn check(budgets: &Budgets, faults: &mut Faults) {
             browser.sessions,
             &(1..=100),
         );
+        faults.range(
+            "/budgets/browser/sessions_per_day".to_owned(),
+            browser.sessions_per_day,
+            &(1..=10_000),
+        );
         let minutes = "/budgets/browser/minutes_per_day".to_owned();
         faults.range(minutes, browser.minutes_per_day, &BROWSER_MINUTES);
     }
