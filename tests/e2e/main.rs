@@ -20,6 +20,7 @@ mod policy;
 mod proof;
 mod recovery;
 mod restart;
+mod sleep;
 mod sources;
 mod stage;
 mod state;
@@ -58,7 +59,9 @@ fn main() -> ExitCode {
         container::trials(&world),
         sources::trials(&world),
         state::trials(&world),
+        sleep::before(&world),
         proof::trials(&world),
+        sleep::trials(&world),
         restart::trials(&world),
         browser::after_restart(&world),
         recovery::trials(&world),

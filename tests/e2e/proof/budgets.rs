@@ -61,7 +61,7 @@ enum Shows {
     Warns,
 }
 
-fn cases(used: u64) -> Vec<Case> {
+fn cases(used: u64, days: &Days) -> Vec<Case> {
     let case = |clause, off, on, attempt, off_shows, on_shows| Case {
         clause,
         off,
@@ -71,11 +71,16 @@ fn cases(used: u64) -> Vec<Case> {
         on_shows,
     };
     let passes = Shows::Passes(SPEECH);
-    // A zone in which it is another day than in UTC.
-    let elsewhere = if Utc::now().hour() >= 10 {
-        "Pacific/Kiritimati"
+    let Days {
+        zone,
+        limit,
+        is_spent_there,
+    } = days;
+    let refuses = Shows::Refuses("Daily budget exhausted");
+    let (here, there) = if *is_spent_there {
+        (Shows::Passes(""), refuses)
     } else {
-        "Pacific/Pago_Pago"
+        (refuses, Shows::Passes(""))
     };
     let ample = json!({ "tokens_per_day": used.saturating_mul(20).max(1_000_000) });
     // Each call passes half of the limit that is in force by then.
@@ -101,11 +106,11 @@ fn cases(used: u64) -> Vec<Case> {
         ),
         case(
             "/budgets/time_zone",
-            json!({ "tokens_per_day": 1 }),
-            json!({ "tokens_per_day": 1, "time_zone": elsewhere }),
+            json!({ "tokens_per_day": limit }),
+            json!({ "tokens_per_day": limit, "time_zone": zone }),
             Attempt::Calls(FREE, 1),
-            Shows::Refuses("Daily budget exhausted"),
-            Shows::Passes(""),
+            here,
+            there,
         ),
         case(
             "/budgets/unpriced_models",
@@ -193,7 +198,8 @@ pub(super) async fn prove(
         },
     )
     .await?;
-    for case in cases(used) {
+    let days = days(gateway, used).await?;
+    for case in cases(used, &days) {
         for (state, budgets, shows) in [
             ("off", &case.off, case.off_shows),
             ("on", &case.on, case.on_shows),
@@ -208,13 +214,36 @@ pub(super) async fn prove(
     Ok(())
 }
 
-/// Tokens that [`THRIFTY`] has used.
-async fn used_by_thrifty(gateway: &Gateway) -> anyhow::Result<u64> {
+/// A zone in which it is another day than in UTC. Of the two days more is used of one: of
+/// today, unless today began while scenarios were running.
+struct Days {
+    zone: &'static str,
+    /// Between what is used of either.
+    limit: u64,
+    /// Whether more is used of the day in the zone.
+    is_spent_there: bool,
+}
+
+async fn days(gateway: &Gateway, here: u64) -> anyhow::Result<Days> {
+    let zone = if Utc::now().hour() >= 10 {
+        "Pacific/Kiritimati"
+    } else {
+        "Pacific/Pago_Pago"
+    };
+    save(gateway, &json!({ "budgets": { "time_zone": zone } })).await?;
+    let there = used_by(gateway, None).await?;
+    Ok(Days {
+        zone,
+        limit: here.midpoint(there),
+        is_spent_there: there > here,
+    })
+}
+
+/// Tokens that an agent has used today, or all of them.
+async fn used_by(gateway: &Gateway, agent: Option<&str>) -> anyhow::Result<u64> {
     let budgets: BudgetsReport = gateway.get("budgets").send().await?.json(200)?;
-    let account = budgets
-        .accounts
-        .iter()
-        .find(|account| account.agent.as_deref() == Some(THRIFTY));
+    let mut accounts = budgets.accounts.iter();
+    let account = accounts.find(|account| account.agent.as_deref() == agent);
     Ok(account.map_or(0, |account| account.tokens.used))
 }
 
@@ -256,12 +285,12 @@ async fn attempt(
         Attempt::Turn(message) => Ok(vec![turn(stack, Who::Agent("main"), message).await?]),
         Attempt::Audit => {
             let seq = gateway.audit().await?.first().map_or(0, |entry| entry.seq);
-            let before = used_by_thrifty(gateway).await?;
+            let before = used_by(gateway, Some(THRIFTY)).await?;
             let call = ask_as(THRIFTY, &key, FREE, &say, false);
             container.ask(&[call], false).await?;
             // Whatever it leads to is written down in the step that counts it.
             wait::until("the call to be counted", wait::HEARTBEATS, async || {
-                Ok((used_by_thrifty(gateway).await? > before).then_some(()))
+                Ok((used_by(gateway, Some(THRIFTY)).await? > before).then_some(()))
             })
             .await?;
             let entries = gateway.audit_after(seq).await?;

@@ -1,7 +1,8 @@
 //! Scheduled jobs that a policy lets run: how often, and how many.
 
-use anyhow::Context;
-use domain::drift::jobs::is_openclaw_s;
+use anyhow::{Context, ensure};
+use chrono::{TimeDelta, Utc};
+use domain::drift::jobs::{is_openclaw_s, next_run};
 use e2e::stack::Stack;
 use e2e::wait;
 use serde_json::{Value, json};
@@ -47,6 +48,15 @@ pub(super) async fn prove(stack: &Stack, proof: &mut Proof, limited: bool) -> an
         Ok(settled.then_some(()))
     })
     .await;
+    if !limited {
+        // What wakes a gateway that sleeps goes by this.
+        let next = next_run(&all(stack).await?);
+        let soon = Utc::now() + TimeDelta::minutes(10);
+        ensure!(
+            next.is_some_and(|next| next <= soon),
+            "OpenClaw says {next:?}"
+        );
+    }
     let on = switched_on(stack).await?;
     let shown = format!("{settled:?}: {on:?} run");
     proof.note(INTERVAL, state, often(&on) != limited, &shown);

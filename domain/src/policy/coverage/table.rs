@@ -542,7 +542,8 @@ pub const CLAUSES: &[Clause] = &[
         "never",
         "`tick_sleep`, on every tick of the Sandbox object",
         GatewayWorker,
-    ),
+    )
+    .shown_by("sleep::a_gateway_that_nobody_needs_sleeps_until_somebody_comes"),
     clause(
         "/persistence/skill_packs/*",
         "Skills from a repository, at a commit",
