@@ -1,7 +1,7 @@
 // A gateway says HTML wherever it can say anything: it is shown as text.
 
 import { row } from "./lib/app.mjs";
-import { check, done, input, signIn, withPage } from "./lib/browser.mjs";
+import { check, done, input, pictures, signIn, withPage } from "./lib/browser.mjs";
 
 /** No element that only the gateway's words could have made. */
 async function harmless(page) {
@@ -21,11 +21,19 @@ await withPage(
     await page.getByText("<b>bold</b>").first().waitFor();
     await harmless(page);
     done("the fleet shows it as text");
+    const alarm = page.getByText("Audit alarm.", { exact: true });
+    await alarm.waitFor();
+    await row(page, input.hostile).getByText("Audit alarm", { exact: true }).waitFor();
+    await pictures(page, "audit-alarm");
+    done("and that its records went back");
     await row(page, input.hostile).getByRole("link", { name: input.hostile, exact: true }).click();
     await page.getByRole("heading", { level: 1, name: input.hostile }).waitFor();
     await page.getByText("<b>bold</b>").first().waitFor();
     await harmless(page);
     done("its own page shows it as text");
+    await page.getByText("The audit of this gateway does not continue.").waitFor();
+    await page.getByText("It had reported entry 6 (").waitFor();
+    done("and what does not follow from what");
   },
   {
     // Its address is none of the fleet's, so the app may not even try to reach it.

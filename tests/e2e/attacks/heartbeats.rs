@@ -117,6 +117,11 @@ pub(crate) async fn hostile_gateway(stack: &Stack) -> anyhow::Result<String> {
     beat["tedix_version"] = json!("<b>0</b>");
     beat["openclaw_version"] = json!("<i>0</i>");
     beat["models"] = json!([{ "provider": "<b>p</b>", "id": "<img src=x onerror=alert(1)>", "stand_in": false }]);
+    beat["audit_head"] = json!({ "seq": 6, "hash": "a".repeat(64) });
+    gateway.beat(&beat).await?.expect(200)?;
+    // Its records go back, too.
+    beat["sequence"] = json!(2);
+    beat["audit_head"] = json!({ "seq": 2, "hash": "b".repeat(64) });
     gateway.beat(&beat).await?.expect(200)?;
     Ok(gateway.name)
 }
