@@ -1,6 +1,8 @@
 //! Repositories that skills and workspaces come from, each at a commit that people chose.
 
-use crate::policy::{CommitId, Policy};
+pub mod change;
+
+use crate::policy::{CommitId, GitService, Policy, Promotion};
 use crate::wire::git::{GitOrder, GitState, MAX_SOURCES};
 
 /// What the workspace's repository is called.
@@ -23,6 +25,10 @@ pub struct Source {
     pub branch: Option<String>,
     /// Folder in the repository; its root when absent.
     pub path: Option<String>,
+    /// The API through which changes become pull requests; none do when absent.
+    pub pull_requests: Option<GitService>,
+    /// What a merged one means.
+    pub promotion: Promotion,
 }
 
 /// The repositories of a policy, the workspace's last: one without a commit brings nothing.
@@ -38,6 +44,8 @@ pub fn sources(policy: &Policy) -> Vec<Source> {
             .path
             .as_ref()
             .map(|path| path.trim_end_matches('/').to_owned()),
+        pull_requests: pack.pull_requests,
+        promotion: pack.promote.unwrap_or_default(),
     });
     let workspace = persistence.workspace.as_ref().and_then(|workspace| {
         Some(Source {
@@ -46,6 +54,8 @@ pub fn sources(policy: &Policy) -> Vec<Source> {
             commit: workspace.commit.clone()?,
             branch: Some(workspace.branch.clone()),
             path: None,
+            pull_requests: workspace.pull_requests,
+            promotion: workspace.promote.unwrap_or_default(),
         })
     });
     packs.chain(workspace).collect()
@@ -184,6 +194,49 @@ mod tests {
                 "{commit}"
             );
         }
+    }
+
+    #[test]
+    fn pull_requests_take_a_branch_a_commit_and_a_repository_with_an_owner() {
+        let commit = "a".repeat(40);
+        let faults = |persistence: Value| policy(&persistence).err().unwrap_or_default();
+        let pack = |repository: &str, more: Value| {
+            let mut pack = json!({"repository": repository, "commit": commit, "branch": "main",
+                "pull_requests": "github", "promote": "merged"});
+            let more = more.as_object().cloned().unwrap_or_default();
+            pack.as_object_mut().unwrap().extend(more);
+            faults(json!({"skill_packs": {"p": pack}}))
+        };
+        let at = |field: &str| vec![format!("/persistence/skill_packs/p/{field}")];
+        let good = "https://github.com/acme/skills.git";
+        assert_eq!(pack(good, json!({})), [""; 0]);
+        assert_eq!(
+            pack(
+                "https://gitlab.com/a/b/c",
+                json!({"pull_requests": "gitlab"})
+            ),
+            [""; 0]
+        );
+        assert_eq!(pack(good, json!({"branch": null})), at("branch"));
+        assert_eq!(pack(good, json!({"pull_requests": null})), at("promote"));
+        for repository in [
+            "https://github.com/acme",
+            "https://github.com/acme/",
+            "https://github.com/a/b/c",
+            "https://github.com/a/b%2fc",
+            "https://github.com/a/.",
+        ] {
+            assert_eq!(
+                pack(repository, json!({})),
+                at("pull_requests"),
+                "{repository}"
+            );
+        }
+        let workspace = json!({"repository": good, "branch": "main", "pull_requests": "github"});
+        assert_eq!(
+            faults(json!({"workspace": workspace})),
+            ["/persistence/workspace/commit"]
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::git::change::skill_of_pack;
 use crate::policy::{ChangeRule, Direction, Policy, diff, parse_value, save_faults};
 use crate::problem::{FieldError, Problem};
 
@@ -113,6 +114,9 @@ pub struct Proposal {
     /// How OpenClaw lives with that version; filled in when it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// The page of the pull request that carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<String>,
 }
 
 /// How OpenClaw lives with what was applied.
@@ -195,7 +199,7 @@ pub fn judge(policy: &Policy, draft: &Draft, now: DateTime<Utc>) -> Verdict {
     if draft.kind != Kind::ConfigKey {
         return match content::fault(policy, draft) {
             Some(fault) => Verdict::Refuse(fault),
-            None if rule == ChangeRule::Auto => Verdict::CarryOut,
+            None if rule == ChangeRule::Auto && skill_of_pack(draft).is_none() => Verdict::CarryOut,
             None => Verdict::Review,
         };
     }
@@ -449,6 +453,7 @@ mod tests {
             generation_before: None,
             generation_after: None,
             health: None,
+            pull_request: None,
         };
         let open = policy(&json!({}));
         let status = |policy: &Policy, proposal: &Proposal, who: &str, at| {

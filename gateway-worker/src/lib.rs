@@ -7,6 +7,7 @@
 
 pub mod adapters;
 pub mod command;
+pub mod forge;
 pub mod front;
 pub mod internal;
 pub mod ports;

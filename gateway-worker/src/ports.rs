@@ -59,6 +59,26 @@ pub trait RegistryHttp {
     ) -> impl Future<Output = Result<Answer, String>>;
 }
 
+/// A request to the API of a Git host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Where to.
+    pub url: String,
+    /// JSON, where there is a body.
+    pub body: Option<Value>,
+}
+
+/// Calls to the API of one Git host, with its token.
+pub trait GitApi {
+    /// Asks. Redirects are not followed.
+    ///
+    /// # Errors
+    /// When there is no answer, in a person's words.
+    fn call(&self, ask: Ask) -> impl Future<Output = Result<Answer, String>>;
+}
+
 impl Row {
     /// A whole number that is never negative.
     ///

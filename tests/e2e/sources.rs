@@ -49,7 +49,7 @@ async fn session(stack: &Stack) -> anyhow::Result<Session> {
 async fn skill_pack(stack: &Stack) -> anyhow::Result<()> {
     let company = stack.gateway(COMPANY)?;
     company.ready().await?;
-    let host = GitHost::start().await?;
+    let host = GitHost::start(stack.process.git_port()).await?;
     let skill = format!("skills/{NAME}/SKILL.md");
     let text = |what: &str| format!("---\nname: {NAME}\ndescription: {what}\n---\nDo it.\n");
     let first = host.commit(&skill, &text("Pinned"))?;

@@ -16,6 +16,9 @@ pub const ENGINE: &str = "TEDIX_ENGINE";
 /// First of the ports that the stack may take; 9700 when absent. It takes 100.
 pub const PORT: &str = "TEDIX_E2E_PORT";
 
+/// Where among them the Git host of the scenarios listens.
+const GIT_OFFSET: u16 = 70;
+
 /// Programs and folders of this machine.
 #[derive(Debug, Clone)]
 pub struct Environment {
@@ -58,6 +61,12 @@ impl Environment {
             port,
             engine: std::env::var(ENGINE).unwrap_or_else(|_| "embedded".to_owned()),
         })
+    }
+
+    /// The port of the Git host of the scenarios.
+    #[must_use]
+    pub fn git_port(&self) -> u16 {
+        self.port + GIT_OFFSET
     }
 
     /// Where screenshots go.

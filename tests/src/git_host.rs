@@ -1,10 +1,10 @@
-//! A Git server on loopback: a repository behind `git http-backend`.
+//! A Git server on loopback: a repository behind `git http-backend`, and the APIs over it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
@@ -12,12 +12,18 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::git_api::{GitApi, NAME};
+
+/// What who asks the APIs must bring.
+pub const API_TOKEN: &str = "e2e-git-api-token";
+
 /// A repository and its server, which ends when it is dropped.
 #[derive(Debug)]
 pub struct GitHost {
     /// The repository's address.
     pub url: String,
     folder: TempDir,
+    api: Arc<Mutex<GitApi>>,
     with_credential: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
@@ -26,26 +32,31 @@ impl GitHost {
     /// Starts it with an empty repository.
     ///
     /// # Errors
-    /// When there is no `git`, or no port.
-    pub async fn start() -> anyhow::Result<Self> {
+    /// When there is no `git`, or the port is taken.
+    pub async fn start(port: u16) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         git(folder.path(), &["init", "--quiet", "--initial-branch=main"])?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/skills.git", listener.local_addr()?);
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let url = format!("http://{}/{NAME}.git", listener.local_addr()?);
+        let api = GitApi::new(folder.path().to_owned(), API_TOKEN);
+        let api = Arc::new(Mutex::new(api));
         let with_credential = Arc::new(AtomicUsize::new(0));
         let (repository, seen) = (folder.path().join(".git"), Arc::clone(&with_credential));
+        let served = Arc::clone(&api);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (repository, seen) = (repository.clone(), Arc::clone(&seen));
+                let api = Arc::clone(&served);
                 tokio::spawn(async move {
                     // A caller that goes away in the middle is its own affair.
-                    let _ = serve(stream, repository, &seen).await;
+                    let _ = serve(stream, repository, &api, &seen).await;
                 });
             }
         });
         Ok(Self {
             url,
             folder,
+            api,
             with_credential,
             task,
         })
@@ -64,7 +75,20 @@ impl GitHost {
         git(self.folder.path(), &["rev-parse", "HEAD"])
     }
 
-    /// Requests that came with a credential.
+    /// What a file holds on a branch.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn show(&self, branch: &str, path: &str) -> anyhow::Result<String> {
+        git(self.folder.path(), &["show", &format!("{branch}:{path}")])
+    }
+
+    /// Does something with the APIs.
+    pub fn with_api<T>(&self, body: impl FnOnce(&mut GitApi) -> T) -> T {
+        body(&mut self.api.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Requests for objects that came with a credential.
     #[must_use]
     pub fn with_credential(&self) -> usize {
         self.with_credential.load(Ordering::Relaxed)
@@ -89,7 +113,12 @@ fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
-async fn serve(stream: TcpStream, repository: PathBuf, seen: &AtomicUsize) -> anyhow::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    repository: PathBuf,
+    api: &Mutex<GitApi>,
+    seen: &AtomicUsize,
+) -> anyhow::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -104,18 +133,35 @@ async fn serve(stream: TcpStream, repository: PathBuf, seen: &AtomicUsize) -> an
                 .then(|| value.trim().to_owned())
         })
     };
-    if header("authorization").is_some() {
-        seen.fetch_add(1, Ordering::Relaxed);
-    }
     let length = header("content-length").map_or(Ok(0), |length| length.parse())?;
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     let mut words = head.split(' ');
     let (method, target) = (words.next(), words.next());
+    if let Some(target) = target.filter(|target| target.starts_with("/api/")) {
+        let body = serde_json::from_slice(&body).ok();
+        let token = header("authorization");
+        let (status, body) = {
+            let mut api = api.lock().unwrap_or_else(PoisonError::into_inner);
+            let method = method.unwrap_or_default();
+            api.answer(method, target, token.as_deref(), body.as_ref())
+        };
+        let body = body.to_string();
+        let answer = format!(
+            "HTTP/1.1 {status} Answer\r\nContent-Type: application/json\r\nContent-Length: \
+             {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(answer.as_bytes()).await?;
+        return Ok(stream.flush().await?);
+    }
+    if header("authorization").is_some() {
+        seen.fetch_add(1, Ordering::Relaxed);
+    }
     let (path, query) = target
         .and_then(|target| target.split_once('?'))
         .unwrap_or((target.unwrap_or_default(), ""));
-    let path = path.strip_prefix("/skills.git").unwrap_or_default();
+    let path = path.strip_prefix("/acme/skills.git").unwrap_or_default();
     let mut backend = Command::new("git");
     backend
         .arg("http-backend")

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod client;
 pub mod environment;
 pub mod forge;
+pub mod git_api;
 pub mod git_host;
 pub mod lone_registry;
 pub mod machine;

@@ -264,12 +264,34 @@ impl Check {
     }
 
     fn git(&mut self, pointer: &str, git: &GitPointer) {
-        let repository = format!("{pointer}/repository");
-        self.line(&repository, &git.repository, MAX_KEY);
+        self.web_address(&format!("{pointer}/repository"), &git.repository);
+        self.hexadecimal(&format!("{pointer}/commit"), &git.commit, &[40, 64]);
+        for (name, commit) in [("available", &git.available), ("pinned", &git.pinned)] {
+            if let Some(commit) = commit {
+                self.hexadecimal(&format!("{pointer}/{name}"), commit, &[40, 64]);
+            }
+        }
+        if let Some(name) = &git.name {
+            self.line(&format!("{pointer}/name"), name, MAX_KEY);
+        }
+        if let Some(proposed) = &git.proposed {
+            let pointer = format!("{pointer}/proposed");
+            self.line(&format!("{pointer}/branch"), &proposed.branch, MAX_KEY);
+            if let Some(url) = &proposed.url {
+                self.web_address(&format!("{pointer}/url"), url);
+            }
+            if let Some(problem) = &proposed.problem {
+                self.line(&format!("{pointer}/problem"), problem, MAX_KEY);
+            }
+        }
+    }
+
+    fn web_address(&mut self, pointer: &str, address: &str) {
+        self.line(pointer, address, MAX_KEY);
         // HTTP on a machine of the gateway's own, where people develop.
         let local = ["http://localhost:", "http://127.0.0.1:"];
         let schemes = ["https://"].into_iter().chain(local);
-        let mut schemes = schemes.map(|scheme| git.repository.strip_prefix(scheme));
+        let mut schemes = schemes.map(|scheme| address.strip_prefix(scheme));
         let rest = schemes.find_map(|rest| rest);
         let clean = |rest: &str| {
             !rest.is_empty()
@@ -278,11 +300,7 @@ impl Check {
                     .all(|b| b.is_ascii_graphic() && !b"@\\\"'<>`".contains(&b))
         };
         if !rest.is_some_and(clean) {
-            self.refuse(&repository, "must be an https URL without credentials");
-        }
-        self.hexadecimal(&format!("{pointer}/commit"), &git.commit, &[40, 64]);
-        if let Some(available) = &git.available {
-            self.hexadecimal(&format!("{pointer}/available"), available, &[40, 64]);
+            self.refuse(pointer, "must be an https URL without credentials");
         }
     }
 }

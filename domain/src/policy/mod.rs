@@ -37,9 +37,10 @@ pub use diff::{Change, ChangeKind, Direction, diff};
 pub use document::{
     Access, AgentBudget, AgentTools, ApprovalTarget, Approvals, Arguments, BrowserLimits, Budgets,
     ChangeRule, ChannelTools, CronLimits, Exception, Exec, ExecMode, Expectation, Expected,
-    FsScope, GroupEntry, Heartbeat, LayerTools, McpServer, OnTimeout, OperatorEntry, Persistence,
-    Policy, SCHEMA, SandboxMode, SelfModification, ServiceEntry, SkillPack, Snapshots, Subagents,
-    ToolPolicy, ToolProfile, UnpricedModels, WorkspaceRepository, WorkspaceRule,
+    FsScope, GitService, GroupEntry, Heartbeat, LayerTools, McpServer, OnTimeout, OperatorEntry,
+    Persistence, Policy, Promotion, SCHEMA, SandboxMode, SelfModification, ServiceEntry, SkillPack,
+    Snapshots, Subagents, ToolPolicy, ToolProfile, UnpricedModels, WorkspaceRepository,
+    WorkspaceRule,
 };
 pub use effects::{Effect, effects};
 pub use exceptions::{Loosening, in_force, loosenings, next_change};

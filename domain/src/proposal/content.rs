@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Draft, Kind};
 use crate::drift::jobs;
+use crate::git::change::skill_of_pack;
 use crate::policy::Policy;
 
 /// Longest skill or file, in bytes: OpenClaw's own limit for a skill.
@@ -21,6 +22,9 @@ pub fn fault(policy: &Policy, draft: &Draft) -> Option<String> {
         Kind::ConfigKey => None,
         Kind::Cron => job_fault(policy, draft),
         Kind::Skill => {
+            if let Some((pack, name)) = skill_of_pack(draft) {
+                return pack_fault(policy, pack, name).or_else(|| text_fault(&draft.content));
+            }
             if !is_skill(&draft.target) {
                 return Some(
                     "A skill's name has lower-case letters, digits and hyphens, at most 64."
@@ -94,6 +98,20 @@ fn job_fault(policy: &Policy, draft: &Draft) -> Option<String> {
         .map_or(1, |least| least.seconds());
     (interval < least).then(|| {
         format!("It may run every {interval} s; the least time between two runs is {least} s.")
+    })
+}
+
+/// A skill of a pack changes where the pack comes from, by a pull request.
+fn pack_fault(policy: &Policy, pack: &str, name: &str) -> Option<String> {
+    let mut packs = policy.persistence.skill_packs.iter();
+    let takes = packs.any(|(id, pack_)| id.as_str() == pack && pack_.pull_requests.is_some());
+    if !takes {
+        return Some(format!(
+            "The policy names no skill pack {pack:?} that takes pull requests."
+        ));
+    }
+    (!is_skill(name)).then(|| {
+        "A skill's name has lower-case letters, digits and hyphens, at most 64.".to_owned()
     })
 }
 

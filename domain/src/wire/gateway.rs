@@ -192,6 +192,15 @@ pub struct GitPointer {
     /// Newest commit of the branch that people look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available: Option<String>,
+    /// `packs/` and the name of a skill pack, or `workspace`; absent from older gateways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The commit that the policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<String>,
+    /// What was proposed to the repository last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<super::git::Proposed>,
 }
 
 /// Where the gateway's durable state lies; empty until it has any.

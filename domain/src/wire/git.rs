@@ -70,4 +70,43 @@ pub struct SourceStatus {
     /// When the container last said something new about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<DateTime<Utc>>,
+    /// What was proposed to the repository last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Proposed>,
+}
+
+/// A branch with changes that agents made or people proposed, and its pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposed {
+    /// The branch in the repository: the gateway's own.
+    pub branch: String,
+    /// How far it is.
+    pub state: ProposedState,
+    /// The commit that the gateway last added to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// The page of the pull request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The commit of the target branch that it became.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_as: Option<CommitId>,
+    /// What went wrong last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// How far a pull request is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposedState {
+    /// The Git host does not have it yet.
+    #[default]
+    Waiting,
+    /// People decide at the Git host.
+    Open,
+    /// It was merged.
+    Merged,
+    /// It was closed without being merged.
+    Closed,
 }

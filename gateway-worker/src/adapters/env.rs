@@ -7,6 +7,7 @@ use domain::metering::Dialect;
 use domain::problem::Problem;
 use worker::{Env, console_error};
 
+use crate::forge::GitTokens;
 use crate::internal::git::GitCredentials;
 use crate::settings::Settings;
 
@@ -49,6 +50,15 @@ pub fn git_credentials(env: &Env) -> Result<GitCredentials, &'static str> {
         .secret("GIT_CREDENTIALS")
         .map(|secret| secret.to_string());
     GitCredentials::read(&secret.unwrap_or_default())
+}
+
+/// Who we are to the APIs of Git hosts.
+///
+/// # Errors
+/// When the secret cannot be read.
+pub fn git_tokens(env: &Env) -> Result<GitTokens, &'static str> {
+    let secret = env.secret("GIT_API_TOKENS");
+    GitTokens::read(&secret.map(|secret| secret.to_string()).unwrap_or_default())
 }
 
 /// Where a provider is called, and with which key.

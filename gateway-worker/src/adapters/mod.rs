@@ -4,6 +4,7 @@
 pub mod body;
 pub mod clock;
 pub mod env;
+pub mod git_api;
 pub mod r2;
 pub mod raw;
 pub mod registry_http;

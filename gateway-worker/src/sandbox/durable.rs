@@ -21,9 +21,11 @@ use super::lifecycle::{Effect, Input};
 use super::{dispatch, front_door};
 use crate::adapters::clock::now;
 use crate::adapters::env;
+use crate::adapters::git_api::GitHostApi;
 use crate::adapters::registry_http::PlatformFetch;
 use crate::adapters::sql::DurableSql;
 use crate::command::Command;
+use crate::forge::{self, Failure};
 use crate::ports::RegistryHttp;
 
 /// How often a running container is looked after without anybody asking, in milliseconds.
@@ -181,7 +183,43 @@ impl Shell {
             shell.perform().await;
             shell.beat().await;
             shell.set_alarm().await;
+            if shell.ask_git_hosts().await {
+                shell.perform().await;
+                shell.beat().await;
+                shell.set_alarm().await;
+            }
         });
+    }
+
+    /// Does what is due at Git hosts; whether anything was.
+    async fn ask_git_hosts(&self) -> bool {
+        let mut any = false;
+        loop {
+            let line = self.line();
+            let job = match self.with(|core| Ok(core.begin_pull(&line, now())?)) {
+                Ok(Some(job)) => job,
+                Ok(None) => return any,
+                Err(problem) => {
+                    console_error!("pull requests: {problem}");
+                    return any;
+                }
+            };
+            any = true;
+            let repository = &job.source.repository;
+            let outcome = match env::git_tokens(&self.env) {
+                Ok(tokens) => match tokens.of(repository) {
+                    Some(token) => forge::run(&GitHostApi(token), &job).await,
+                    None => Err(Failure::Later(format!(
+                        "the secret GIT_API_TOKENS has no token for {repository}"
+                    ))),
+                },
+                Err(why) => Err(Failure::Later(why.to_owned())),
+            };
+            if let Err(problem) = self.with(|core| Ok(core.pull_done(&job, outcome, now())?)) {
+                console_error!("pull requests: {problem}");
+                return any;
+            }
+        }
     }
 
     /// Carries out what was decided, strictly in order.

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Ready;
 use crate::environment::Environment;
+use crate::git_host::API_TOKEN;
 
 /// Two gateways with OpenClaw on a busy 2-core machine, after everything is built.
 const START: Duration = Duration::from_secs(600);
@@ -25,6 +27,7 @@ pub struct DevProcess {
     pid: Pid,
     log: PathBuf,
     port: u16,
+    git_port: u16,
 }
 
 impl DevProcess {
@@ -39,6 +42,7 @@ impl DevProcess {
         }
         let output =
             File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let git_tokens = json!({format!("127.0.0.1:{}", environment.git_port()): API_TOKEN});
         let child = Command::new(&environment.xtask)
             .arg("dev")
             .arg("--state")
@@ -54,6 +58,8 @@ impl DevProcess {
             .env_remove("OPENAI_BASE_URL")
             .env_remove("ANTHROPIC_API_KEY")
             .env_remove("ANTHROPIC_BASE_URL")
+            .env_remove("GIT_CREDENTIALS")
+            .env("GIT_API_TOKENS", git_tokens.to_string())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -70,6 +76,7 @@ impl DevProcess {
             pid,
             log,
             port: environment.port,
+            git_port: environment.git_port(),
         })
     }
 
@@ -106,6 +113,12 @@ impl DevProcess {
             }
             sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    /// The port of the Git host that its gateways have a token for.
+    #[must_use]
+    pub fn git_port(&self) -> u16 {
+        self.git_port
     }
 
     /// Its process id.

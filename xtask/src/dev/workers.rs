@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::host::{ContainerSpec, HostSpec, Launch};
+use super::host::{ContainerSpec, GIT_SECRETS, HostSpec, Launch};
 use super::layout::{GatewayPlace, Layout, OPERATOR};
 use super::models::ModelChoice;
 use super::state::State;
@@ -84,6 +84,11 @@ impl Workers<'_> {
         launch.spec.vars = vars;
         launch.spec.container = Some(container);
         launch.secrets = model.secrets.clone();
+        let own = GIT_SECRETS.iter().filter_map(|name| {
+            let value = std::env::var(name).ok()?;
+            (!value.trim().is_empty()).then(|| ((*name).to_owned(), value))
+        });
+        launch.secrets.extend(own);
         launch
     }
 

@@ -25,6 +25,7 @@ use crate::ui::button::{Button, Weight};
 use crate::ui::clock::Relative;
 use crate::ui::field::TextArea;
 use crate::ui::icon::Icon;
+use crate::ui::link::external_named;
 use crate::ui::loading::Loading;
 use crate::ui::notice::{Notice, Tone};
 
@@ -97,6 +98,11 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
     let detail = proposal.detail.clone().map(|detail| {
         view! { <div><dt>"Said"</dt><dd>{detail}</dd></div> }
     });
+    let sent = proposal.pull_request.clone().map(|url| {
+        let of = format!(" of {}", proposal.id);
+        let link = external_named(&url, "Pull request".to_owned(), of, "text-link");
+        view! { <div><dt>"At the Git host"</dt><dd>{link}</dd></div> }
+    });
     let health = proposal
         .health
         .map(|health| view! { <p>{health_words(health)}</p> });
@@ -122,7 +128,7 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
             <dl class="facts columns">
                 <div><dt>"Proposed by"</dt><dd>{proposal.author.clone()}</dd></div>
                 <div><dt>"Made"</dt><dd><Relative at=proposal.created_at /></dd></div>
-                {lapses} {decided} {version} {state} {detail}
+                {lapses} {decided} {version} {state} {detail} {sent}
             </dl>
             {health}
             <h4>"What it is to be"</h4>

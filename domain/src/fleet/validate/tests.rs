@@ -1,5 +1,6 @@
 use super::*;
 use crate::fleet::samples::{at, heartbeat};
+use crate::wire::git::{Proposed, ProposedState};
 
 fn pointers(heartbeat: &Heartbeat) -> Vec<String> {
     validate(heartbeat)
@@ -24,6 +25,9 @@ fn a_healthy_heartbeat_is_accepted() {
         repository: "https://github.com/example/skills.git".to_owned(),
         commit: "a".repeat(40),
         available: Some("b".repeat(40)),
+        name: Some("packs/house".to_owned()),
+        pinned: Some("a".repeat(40)),
+        proposed: Some(proposed("https://github.com/example/skills/pull/7")),
     });
     assert_eq!(validate(&good), []);
 }
@@ -75,14 +79,27 @@ fn pointers_lead_nowhere_they_should_not() {
         let commit = "a".repeat(40);
         bad.pointers.git.push(GitPointer {
             repository: repository.to_owned(),
-            commit,
+            commit: commit.clone(),
             available: None,
+            name: None,
+            pinned: None,
+            proposed: None,
         });
         assert_eq!(
             pointers(&bad),
             ["/pointers/git/0/repository"],
             "{repository}"
         );
+        bad.pointers.git = vec![GitPointer {
+            repository: "https://github.com/example/skills".to_owned(),
+            commit,
+            available: None,
+            name: None,
+            pinned: None,
+            proposed: Some(proposed(repository)),
+        }];
+        let url = pointers(&bad);
+        assert_eq!(url, ["/pointers/git/0/proposed/url"], "{repository}");
     }
     for key in ["", "../personal/x", "a/../b", "/a", "a//b", "."] {
         let mut bad = heartbeat("a", 1);
@@ -138,5 +155,16 @@ fn origins_are_plain() {
         "https://company.example.com\nx",
     ] {
         assert!(gateway_origin(text).is_err(), "{text}");
+    }
+}
+
+fn proposed(url: &str) -> Proposed {
+    Proposed {
+        branch: "tedix-claw/0123456789abcdef/packs-house/1".to_owned(),
+        state: ProposedState::Open,
+        commit: "c".repeat(40).parse().ok(),
+        url: Some(url.to_owned()),
+        merged_as: None,
+        problem: None,
     }
 }

@@ -133,7 +133,19 @@ fn direction(pointer: &str, before: Option<&Value>, after: Option<&Value>) -> Di
         "min_interval" | "every" | "health_window" | "soft_limit_percent" => {
             seconds(before).unwrap_or(0) > seconds(after).unwrap_or(0)
         }
-        "workspace" => grows(before, after, false),
+        "workspace"
+            if after.is_some_and(Value::is_array) || before.is_some_and(Value::is_array) =>
+        {
+            grows(before, after, false)
+        }
+        "promote" => after == Some(&Value::from("merged")),
+        "pull_requests" => after.is_some(),
+        // Other code, or other words that agents begin with.
+        _ if pointer.starts_with("/persistence/skill_packs/")
+            || pointer.starts_with("/persistence/workspace") =>
+        {
+            true
+        }
         _ => rank(after) > rank(before),
     };
     if more {

@@ -21,7 +21,9 @@ pub use access::{
 };
 pub use budgets::{AgentBudget, BrowserLimits, Budgets, CronLimits, Heartbeat, UnpricedModels};
 pub use expectation::{Arguments, Expectation, Expected};
-pub use persistence::{Persistence, SkillPack, Snapshots, WorkspaceRepository};
+pub use persistence::{
+    GitService, Persistence, Promotion, SkillPack, Snapshots, WorkspaceRepository,
+};
 pub use self_modification::{ChangeRule, SelfModification, WorkspaceRule};
 pub use tools::{
     AgentTools, ChannelTools, Exception, Exec, ExecMode, FsScope, LayerTools, McpServer,

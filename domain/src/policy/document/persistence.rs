@@ -59,6 +59,36 @@ pub struct SkillPack {
     /// Folder in the repository that holds the skills; its root when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Changes that wait for a person become pull requests on `branch`, through this API of
+    /// the Git host; none do when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_requests: Option<GitService>,
+    /// What a merged pull request means here; `manual` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<Promotion>,
+}
+
+/// The API through which a Git host takes pull requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum GitService {
+    /// GitHub's REST API.
+    Github,
+    /// GitLab's REST API.
+    Gitlab,
+}
+
+/// What a merged pull request means for the commit in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Promotion {
+    /// Nothing: a person saves a policy with another commit.
+    #[default]
+    Manual,
+    /// Its commit is the one in use from then on, as a new version of the policy.
+    Merged,
 }
 
 /// Repository that a new workspace begins with.
@@ -74,4 +104,11 @@ pub struct WorkspaceRepository {
     /// The commit that a new workspace starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
+    /// Changes that wait for a person become pull requests on `branch`, through this API of
+    /// the Git host; none do when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_requests: Option<GitService>,
+    /// What a merged pull request means here; `manual` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promote: Option<Promotion>,
 }

@@ -2,7 +2,7 @@
 
 use super::self_modification::is_path;
 use super::{Faults, step};
-use crate::policy::document::Persistence;
+use crate::policy::document::{GitService, Persistence, Promotion};
 use crate::policy::value::is_repository;
 
 const REPOSITORY: &str =
@@ -51,6 +51,18 @@ pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
                 "must be a folder in the repository, without ..",
             );
         }
+        let wanted = PullRequests {
+            service: pack.pull_requests,
+            promotion: pack.promote,
+            repository: &pack.repository,
+        };
+        wanted.check(&at, faults);
+        if pack.pull_requests.is_some() && pack.branch.is_none() {
+            faults.add(
+                format!("{at}/branch"),
+                "must say which branch takes the pull requests",
+            );
+        }
     }
     faults.too_many(&format!("{at}/skill_packs"), persistence.skill_packs.len());
     if let Some(workspace) = &persistence.workspace {
@@ -62,6 +74,56 @@ pub(super) fn check(persistence: &Persistence, faults: &mut Faults) {
                 format!("{at}/workspace/branch"),
                 "must be a branch such as main",
             );
+        }
+        let wanted = PullRequests {
+            service: workspace.pull_requests,
+            promotion: workspace.promote,
+            repository: &workspace.repository,
+        };
+        wanted.check(&format!("{at}/workspace"), faults);
+        if workspace.pull_requests.is_some() && workspace.commit.is_none() {
+            faults.add(
+                format!("{at}/workspace/commit"),
+                "must say which commit changes start from",
+            );
+        }
+    }
+}
+
+/// What a document says of the pull requests of one repository.
+struct PullRequests<'a> {
+    service: Option<GitService>,
+    promotion: Option<Promotion>,
+    repository: &'a str,
+}
+
+impl PullRequests<'_> {
+    fn check(&self, at: &str, faults: &mut Faults) {
+        if self.service.is_none() && self.promotion == Some(Promotion::Merged) {
+            faults.add(
+                format!("{at}/promote"),
+                "takes pull_requests: without any, none is merged",
+            );
+        }
+        let path = self.repository.trim_end_matches('/').splitn(4, '/').nth(3);
+        let path = path.unwrap_or_default();
+        let path = path.strip_suffix(".git").unwrap_or(path);
+        let parts: Vec<&str> = path.split('/').collect();
+        let plain = |part: &&str| {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+            !part.is_empty() && !matches!(*part, "." | "..") && part.bytes().all(plain)
+        };
+        let named = parts.iter().all(plain);
+        match self.service {
+            Some(GitService::Github) if !named || parts.len() != 2 => faults.add(
+                format!("{at}/pull_requests"),
+                "takes a repository of the form https://host/owner/name",
+            ),
+            Some(GitService::Gitlab) if !named || parts.len() < 2 => faults.add(
+                format!("{at}/pull_requests"),
+                "takes a repository of the form https://host/group/name",
+            ),
+            _ => {}
         }
     }
 }

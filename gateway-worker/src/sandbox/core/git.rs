@@ -102,14 +102,21 @@ impl<D: Db> Core<D> {
         let status = |source: Source| {
             let state = kept.states.iter().find(|state| state.name == source.name);
             let state = state.cloned().unwrap_or_default();
+            let proposed = self.proposed(&source);
+            let merged = proposed.as_ref().and_then(|one| one.merged_as.clone());
+            // The container looks now and then, and not at all while it sleeps.
+            let seen = state
+                .available
+                .filter(|seen| merged.is_none() || *seen != source.commit);
             SourceStatus {
                 name: source.name,
                 repository: source.repository,
                 pinned: source.commit,
                 in_use: state.in_use,
-                available: state.available,
+                available: seen.or(merged),
                 problem: state.problem,
                 at: kept.at,
+                proposed,
             }
         };
         let sources = git::sources(&self.newest.document);
@@ -123,6 +130,9 @@ impl<D: Db> Core<D> {
                 repository: status.repository,
                 commit: status.in_use?.to_string(),
                 available: status.available.map(|commit| commit.to_string()),
+                name: Some(status.name),
+                pinned: Some(status.pinned.to_string()),
+                proposed: status.proposed,
             })
         };
         Ok(self.git_status()?.into_iter().filter_map(pointer).collect())

@@ -79,6 +79,7 @@ impl<D: Db> Core<D> {
             models,
             exception,
             sleep,
+            self.pulls_due_at(),
         ];
         due.into_iter().flatten().min()
     }

@@ -13,6 +13,7 @@ mod moments;
 mod orders;
 mod people;
 mod proposals;
+mod pulls;
 mod pulse;
 mod rollback;
 mod secrets;
@@ -79,6 +80,7 @@ pub struct Core<D> {
     origin: Option<Origin>,
     models: models::Models,
     snapshots: snapshots::State,
+    pulls: pulls::Pulls,
     activity: sleep::Activity,
 }
 
@@ -121,6 +123,7 @@ impl<D: Db> Core<D> {
             activity: sleep::Activity::load(&db, now)?,
             models: models::Models::load(&db, now)?,
             snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
+            pulls: records::load(&db, Record::Pulls)?.unwrap_or_default(),
             db,
             settings,
         };

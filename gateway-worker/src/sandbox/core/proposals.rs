@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::Role;
+use domain::git::change::skill_of_pack;
 use domain::policy;
 use domain::problem::Problem;
 use domain::proposal::{self, AGENT, Draft, Health, Kind, MAX_PENDING, Proposal, State, Verdict};
@@ -86,6 +87,7 @@ impl<D: Db> Core<D> {
             generation_before: None,
             generation_after: None,
             health: None,
+            pull_request: None,
         };
         let detail = format!(
             "{}: {} {}",
@@ -115,6 +117,7 @@ impl<D: Db> Core<D> {
             }
         }
         proposals::save(&self.db, &proposal)?;
+        self.propose_to_repository(&proposal, now)?;
         self.announce();
         Ok(proposal)
     }
@@ -139,6 +142,12 @@ impl<D: Db> Core<D> {
         let mut found = self.proposal(id, now)?;
         proposal::may_decide(&self.newest.document, &found, &who.subject, now)?;
         found.health = None;
+        if approve && skill_of_pack(&found.draft).is_some() {
+            let at = found.pull_request.as_deref().unwrap_or("being made");
+            return Err(Problem::conflict(format!(
+                "A skill of a pack is decided where its pull request is: {at}."
+            )));
+        }
         if approve && found.draft.kind != Kind::ConfigKey {
             // The policy may have become stricter since it was proposed.
             if let Verdict::Refuse(why) = proposal::judge(&self.newest.document, &found.draft, now)
@@ -189,7 +198,7 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<Proposal, Problem> {
         found.state = proposal::state_at(&found, now);
-        let is_order = found.draft.kind != Kind::ConfigKey;
+        let is_order = found.draft.kind != Kind::ConfigKey && skill_of_pack(&found.draft).is_none();
         if is_order && matches!(found.state, State::Approved | State::Applied) {
             found.health = found.health.or(Some(Health::Unknown));
         }

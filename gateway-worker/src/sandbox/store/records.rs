@@ -38,6 +38,8 @@ pub enum Record {
     Devices,
     /// How far what comes from Git repositories is.
     Git,
+    /// Pull requests at Git hosts.
+    Pulls,
     /// When the next scheduled job runs.
     NextRun,
     /// Who may write snapshots, and which are due.
@@ -61,6 +63,7 @@ impl Record {
             Self::ModelsStop => "models_stop",
             Self::Devices => "devices",
             Self::Git => "git",
+            Self::Pulls => "pulls",
             Self::NextRun => "next_run",
             Self::Snapshots => "snapshots",
         }

@@ -17,6 +17,9 @@ pub(crate) use spec::{ContainerSpec, HostSpec};
 
 use process::Process;
 
+/// Secrets for Git hosts, which gateways take from the shell.
+pub(crate) const GIT_SECRETS: [&str; 2] = ["GIT_CREDENTIALS", "GIT_API_TOKENS"];
+
 /// What it takes to start a Worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::Launch;
+use super::{GIT_SECRETS, Launch};
 
 /// How long a Worker may take to start: Miniflare needs about 2 s, more on a
 /// machine that is busy.
@@ -74,7 +74,8 @@ impl Process {
             .stderr(output)
             .process_group(0)
             .kill_on_drop(true);
-        for name in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"] {
+        let keys = ["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
+        for name in keys.into_iter().chain(GIT_SECRETS) {
             command.env_remove(name);
         }
         let mut child = command

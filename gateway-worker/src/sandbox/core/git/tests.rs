@@ -101,7 +101,8 @@ fn how_far_it_is_shows_in_status_pointers_and_audit_once() {
     let pointers = core.pointers().expect("read").git;
     assert_eq!(
         json!(pointers),
-        json!([{"repository": REPOSITORY, "commit": commit("a"), "available": commit("b")}])
+        json!([{"repository": REPOSITORY, "commit": commit("a"), "available": commit("b"),
+            "name": "packs/notes", "pinned": commit("a")}])
     );
     let status = core.git_status().expect("read");
     assert_eq!(status.first().and_then(|one| one.problem.clone()), None);
