@@ -6,8 +6,10 @@ use domain::git::change::is_ours;
 use domain::policy::CommitId;
 use domain::proposal::{AGENT, Draft, Kind, Proposal, State};
 use domain::wire::git::{ProposedState, SourceStatus};
+use domain::wire::init::Report;
 use serde_json::{Value, json};
 
+use super::Pulls;
 use crate::forge::tests::Host;
 use crate::sandbox::core::tests::{MemoryDb, actions, launched, reopen, t0};
 use crate::sandbox::core::{Core, Principal};
@@ -307,4 +309,52 @@ fn what_takes_no_pull_requests_is_refused_or_stays_here() {
     propose(&mut core, Kind::WorkspaceFile, "AGENTS.md", json!("x"));
     assert_eq!(work(&mut core, &host, t0()), 0);
     assert_eq!(host.pulls(), 0);
+}
+
+#[test]
+fn a_change_that_was_put_back_becomes_a_merge_request_once() {
+    let host = Host::new();
+    let mut core = gateway(&host, "manual");
+    let credentials = core
+        .issue_credentials(1, ([3; 32], [4; 32]))
+        .expect("issued");
+    let undone = |content: &str| Report::Undone {
+        change: Kind::WorkspaceFile,
+        target: "AGENTS.md".to_owned(),
+        content: json!(content),
+        why: "AGENTS.md was changed without anybody's approval".to_owned(),
+    };
+    for text in ["Be kind.\n", "Be kind.\n", "Be brief.\n"] {
+        let report = undone(text);
+        let taken = core.init_report(credentials.init.expose(), report, t0());
+        assert_eq!(taken.map(|reply| reply.status), Ok(200));
+        work(&mut core, &host, t0());
+    }
+    let proposed = source(&core, "workspace").proposed.expect("proposed");
+    let commits = host.git(&["rev-list", "--count", &format!("main..{}", proposed.branch)]);
+    assert_eq!((commits.as_str(), host.pulls()), ("2", 1));
+    assert_eq!(host.show(&proposed.branch, "AGENTS.md"), "Be brief.");
+    assert_eq!(host.faults(), [""; 0]);
+}
+
+#[test]
+fn pulls_json_format_unchanged() {
+    let stored = json!({"sources": {"packs/house": {
+        "repository": "https://git.example.com/acme/skills.git",
+        "attempt": 2,
+        "branch": "tedix-claw/0123456789abcdef/packs-house/2",
+        "base": "a".repeat(40),
+        "queue": ["p4"],
+        "carried": ["p3"],
+        "commit": "b".repeat(40),
+        "number": 7,
+        "state": "open",
+        "merged_as": null,
+        "problem": "the Git host does not answer",
+        "failures": 1,
+        "looks": 3,
+        "due_at": "2026-11-22T10:00:00Z",
+    }}});
+    let read: Pulls = serde_json::from_value(stored.clone()).expect("read");
+    assert_eq!(serde_json::to_value(&read).expect("written"), stored);
 }
