@@ -206,3 +206,40 @@ async fn serve(
     stream.write_all(body).await?;
     Ok(stream.flush().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use anyhow::ensure;
+    use serde_json::Value;
+
+    use super::{API_TOKEN, GitHost, git};
+
+    #[test]
+    fn it_serves_the_repository_and_the_apis_over_it() -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let host = GitHost::start(0).await?;
+            let commit = host.commit("skills/a/SKILL.md", "One\n")?;
+            let (url, folder) = (host.url.clone(), host.folder.path().to_owned());
+            let listed = move || git(&folder, &["ls-remote", &url, "refs/heads/main"]);
+            let listed = tokio::task::spawn_blocking(listed).await??;
+            ensure!(listed == format!("{commit}\trefs/heads/main"), "{listed}");
+            ensure!(host.show("main", "skills/a/SKILL.md")? == "One");
+            ensure!(host.with_credential() == 0);
+
+            let api = host.url.replace("/acme/", "/api/v3/repos/acme/");
+            let api = api.replace(".git", "/git/ref/heads/main");
+            let client = reqwest::Client::new();
+            let refused = client.get(&api).send().await?;
+            ensure!(refused.status() == 401, "{refused:?}");
+            let found = client.get(&api).bearer_auth(API_TOKEN).send().await?;
+            let found: Value = serde_json::from_slice(&found.bytes().await?)?;
+            ensure!(found["object"]["sha"] == commit.as_str(), "{found}");
+            ensure!(host.with_api(|api| api.faults.len()) == 1);
+            Ok(())
+        })
+    }
+}
