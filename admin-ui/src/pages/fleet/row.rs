@@ -129,10 +129,10 @@ fn models_cell(models: &[ModelInfo]) -> AnyView {
 fn pointer_cell(heartbeat: &Heartbeat) -> AnyView {
     let pointers = &heartbeat.pointers;
     if pointers.r2.is_none() && pointers.git.is_empty() {
-        return view! { <span class="muted">"no snapshot yet"</span> }.into_any();
+        return view! { <span class="muted words">"no snapshot yet"</span> }.into_any();
     }
     let r2 = pointers.r2.clone().map(|r2| {
-        view! { <span title=r2.key>"R2 " {bytes(r2.bytes)} ", " <Relative at=r2.at /></span> }
+        view! { <span class="words" title=r2.key>"R2 " {bytes(r2.bytes)} ", " <Relative at=r2.at /></span> }
     });
     let git = pointers.git.clone().into_iter().map(|git| {
         view! {
