@@ -1,9 +1,11 @@
 //! What the Worker asks of the Sandbox Durable Object: one enum, serialised
 //! once. The front door's traffic goes another way, see [`crate::front::proxy`].
 
+mod browser;
 mod git;
 mod state;
 
+pub use browser::{BrowserAsk, BrowserRenewal, BrowserTicket};
 pub use git::GitTicket;
 pub use state::{StateAsk, StatePrepared, StateTicket, SweepPlan};
 
@@ -95,6 +97,20 @@ pub enum Command {
         credential: String,
         /// The repository's name in the policy.
         name: String,
+    },
+    /// Something about browser sessions. Answer: [`BrowserTicket`].
+    Browser {
+        /// Key that came with it.
+        key: String,
+        /// What.
+        ask: BrowserAsk,
+    },
+    /// Somebody is connected to a browser session. Answer: [`BrowserRenewal`].
+    RenewBrowser {
+        /// Its id.
+        session: String,
+        /// Whether anything was asked of it lately.
+        used: bool,
     },
     /// A model call ended.
     Settle {

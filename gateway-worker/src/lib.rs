@@ -2,7 +2,7 @@
 //!
 //! Two doors lead in. The public one takes operators, users and scripts; the
 //! container's own one is bound as a service with props that say so, and answers
-//! `governance.internal`, `models.internal`,
+//! `governance.internal`, `models.internal`, `browser.internal`,
 //! `state.internal` and `git.internal`. No header can turn one into the other.
 
 pub mod adapters;
@@ -46,6 +46,7 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
         let bindings = internal::Bindings {
             upstreams: adapters::env::Upstreams::read(&env),
             bucket: adapters::r2::StateBucket::new(&env),
+            browser: adapters::browser::BrowserService::new(&env),
             git: adapters::env::git_credentials(&env),
         };
         let response =

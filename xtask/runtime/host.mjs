@@ -11,7 +11,7 @@
 // started it, however that one ended; and on SIGTERM.
 
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire, enableCompileCache } from "node:module";
 import path from "node:path";
 import { createInterface } from "node:readline";
@@ -24,6 +24,24 @@ process.env.WRANGLER_HIDE_BANNER = "true";
 
 const MODULE_TYPES = { ".js": "ESModule", ".mjs": "ESModule", ".wasm": "CompiledWasm" };
 const DISPOSE_LIMIT_MS = 8_000;
+// The browser runs on this machine, whose own services are none of an agent's business.
+const CLOSED_HOSTS = [
+  "*localhost*", "0.0.0.0", "127.*", "10.*", "169.254.*", "192.168.*",
+  ...Array.from({ length: 16 }, (_, n) => `172.${16 + n}.*`), "*:*",
+];
+// Its files neither: it sees the system's programs, and nothing of anybody's.
+const HIDE = `
+set -e
+for folder in /*; do
+  case "$folder" in
+    /bin|/dev|/etc|/lib*|/opt|/proc|/sbin|/sys|/usr) ;;
+    *) [ -L "$folder" ] || [ ! -d "$folder" ] || mount -t tmpfs -o mode=1777 none "$folder" ;;
+  esac
+done
+mkdir /tmp/home
+export HOME=/tmp/home
+exec "$@" --user-data-dir=/tmp/profile
+`;
 
 let miniflare;
 let ending;
@@ -131,6 +149,34 @@ function modules(buildDir, main) {
   return [entry, ...found].map((file) => ({ type: MODULE_TYPES[path.extname(file)], path: file }));
 }
 
+/**
+ * Makes Miniflare answer the browser binding with a Chromium that is installed. It looks
+ * for one version in a cache folder and downloads what it does not find there, so a
+ * folder of ours holds a script in that place, which starts the installed one.
+ */
+function offerBrowser(spec, require) {
+  const source = readFileSync(require.resolve("miniflare"), "utf8");
+  const version = source.match(/BROWSER_VERSION = "([0-9.]+)"/)?.[1];
+  if (!version) throw new Error("this Miniflare does not say which browser it looks for");
+  const platform = process.arch === "arm64" ? "linux_arm" : "linux";
+  process.env.XDG_CACHE_HOME = path.join(spec.tmp_dir, "browser");
+  const folder = path.join(process.env.XDG_CACHE_HOME, ".wrangler/chrome", `${platform}-${version}`);
+  const root = process.getuid() === 0;
+  const namespaces = ["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+  const nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"];
+  const rules = CLOSED_HOSTS.map((host) => `MAP ${host} ~NOTFOUND`).join(", ");
+  const words = [
+    ...["unshare", ...(root ? [] : ["--user", "--map-root-user"]), ...namespaces],
+    ...["sh", "-c", HIDE, "sh", ...(root ? ["setpriv", ...nobody] : [])],
+    // Chromium's own sandbox would need namespaces inside these.
+    ...[spec.browser, "--no-sandbox", `--host-resolver-rules=${rules}`],
+  ];
+  const quoted = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`);
+  const program = path.join(folder, "chrome-linux64/chrome");
+  mkdirSync(path.dirname(program), { recursive: true });
+  writeFileSync(program, `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, { mode: 0o755 });
+}
+
 /** Puts the spec's values over what wrangler.toml says. */
 function workerOptions({ name: configured, vars, options }, spec, secrets) {
   const name = spec.name;
@@ -146,6 +192,7 @@ function workerOptions({ name: configured, vars, options }, spec, secrets) {
       options.serviceBindings[binding] = { ...target, name };
     }
   }
+  if (!spec.browser) delete options.browserRendering;
   if (spec.direct_port) {
     options.unsafeDirectSockets = [{ host: "127.0.0.1", port: spec.direct_port }];
   }
@@ -208,6 +255,7 @@ async function main() {
     }
   }
 
+  if (spec.browser) offerBrowser(spec, require);
   const config = resolveConfig(spec, require);
   const beside = (spec.beside ?? []).map((other) =>
     workerOptions(resolveConfig(other, require), other, {}),

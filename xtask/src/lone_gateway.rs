@@ -80,7 +80,9 @@ impl LoneGateway {
         )?;
         let issuer_server = Server::start(issuer_port, issuer.clone().router()).await?;
         let (image, others) = match &config.inside {
-            Inside::Key => (key_image(folder)?, model_doors(config)),
+            inside @ (Inside::Key | Inside::Program { .. }) => {
+                (key_image(folder, inside)?, model_doors(config))
+            }
             Inside::Other { image, beside } => (image.clone(), beside.clone()),
         };
         let image_name = image.name.clone();
@@ -107,6 +109,7 @@ impl LoneGateway {
         spec.vars = vars;
         spec.direct_port = Some(port);
         spec.container = Some(container("SANDBOX"));
+        spec.browser.clone_from(&config.browser);
         for (at, other) in others.into_iter().enumerate() {
             let mut beside = worker(config, other.name, other.place, main_port);
             beside.vars = other.vars;
@@ -140,7 +143,7 @@ impl LoneGateway {
             data,
             _issuer_server: issuer_server,
         };
-        if matches!(config.inside, Inside::Key) {
+        if !matches!(config.inside, Inside::Other { .. }) {
             gateway.key = gateway.start_container().await?;
         }
         Ok(gateway)
@@ -253,6 +256,14 @@ impl LoneGateway {
         Ok(answer.status() == reqwest::StatusCode::NOT_FOUND)
     }
 
+    /// What the container's program has left behind in `/data`, once it has.
+    #[must_use]
+    pub fn left(&self, name: &str) -> Option<String> {
+        let containers = std::fs::read_dir(&self.data).ok()?;
+        let paths = containers.flatten().map(|one| one.path().join(name));
+        paths.flat_map(std::fs::read_to_string).next()
+    }
+
     /// Stops it.
     pub async fn stop(self) {
         self.host.stop().await;
@@ -312,6 +323,7 @@ fn worker(config: &LoneConfig, name: &str, place: PathBuf, port: u16) -> HostSpe
         vars: BTreeMap::new(),
         assets_dir: None,
         container: None,
+        browser: None,
         port,
         direct_port: None,
         beside: Vec::new(),

@@ -346,6 +346,20 @@ mod tests {
     }
 
     #[test]
+    fn browser_report_json_format_unchanged() {
+        let report = BrowserReport {
+            at_once: Some(2),
+            open: 1,
+            sessions_limit: None,
+            sessions: 3,
+            minutes_limit: Some(60),
+            seconds: 90,
+        };
+        let json = r#"{"at_once":2,"open":1,"sessions":3,"minutes_limit":60,"seconds":90}"#;
+        assert_eq!(serde_json::to_string(&report).expect("json"), json);
+    }
+
+    #[test]
     fn every_reason_is_written_and_stored_alike() {
         for (reason, name) in RefusalReason::NAMES {
             assert_eq!(serde_json::json!(reason), name);

@@ -2,6 +2,7 @@
 //! shell and in `lib.rs` are the platform's binding types named.
 
 pub mod body;
+pub mod browser;
 pub mod clock;
 pub mod env;
 pub mod git_api;

@@ -1,5 +1,6 @@
 //! The container's door: hosts that answer the container alone.
 
+mod browser;
 pub mod git;
 pub mod governance;
 pub mod metered;
@@ -9,9 +10,10 @@ mod stored_length;
 mod watch;
 
 use domain::problem::Problem;
-use domain::wire::init::{GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
+use domain::wire::init::{BROWSER_HOST, GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
 use worker::{Context, Request, Response, Result, Url};
 
+use crate::adapters::browser::BrowserService;
 use crate::adapters::env::Upstreams;
 use crate::adapters::r2::StateBucket;
 use crate::adapters::sandbox_stub::SandboxStub;
@@ -24,6 +26,8 @@ pub struct Bindings {
     pub upstreams: Upstreams,
     /// Where snapshots lie; none when the deployment binds no bucket.
     pub bucket: Option<StateBucket>,
+    /// The browser service; none when the deployment binds none.
+    pub browser: Option<BrowserService>,
     /// Who we are to Git hosts.
     pub git: std::result::Result<git::GitCredentials, &'static str>,
 }
@@ -56,6 +60,10 @@ pub async fn serve(
         GIT_HOST => {
             let bucket = bindings.bucket.as_ref();
             git::serve(request, url, bucket, &bindings.git, &sandbox).await
+        }
+        BROWSER_HOST => {
+            let service = bindings.browser.as_ref();
+            browser::serve(request, url, context, service, sandbox).await
         }
         STATE_HOST => state::serve(request, url, bindings.bucket.as_ref(), sandbox).await,
         host => edge::reply::problem(&Problem::not_found(format!("Nothing answers at {host}."))),

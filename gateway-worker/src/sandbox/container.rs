@@ -2,7 +2,9 @@
 //! `Map`, which the runtime reads as empty, and lacks the interception of
 //! outbound requests. Source: Durable Object Container API, Cloudflare docs.
 
-use domain::wire::init::{GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, OPENCLAW_PORT, STATE_HOST};
+use domain::wire::init::{
+    BROWSER_HOST, GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, OPENCLAW_PORT, STATE_HOST,
+};
 use js_sys::{Object, Promise, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
@@ -99,7 +101,13 @@ impl SandboxContainer {
     /// When the platform refuses.
     pub async fn intercept(&self, env: &Env) -> Result<(), Error> {
         let door = Reflect::get(env, &SELF.into())?;
-        for host in [GOVERNANCE_HOST, MODELS_HOST, STATE_HOST, GIT_HOST] {
+        for host in [
+            GOVERNANCE_HOST,
+            MODELS_HOST,
+            BROWSER_HOST,
+            STATE_HOST,
+            GIT_HOST,
+        ] {
             settled(self.0.intercept(host, &door)?).await?;
         }
         Ok(())

@@ -4,6 +4,7 @@ use domain::audit::Origin;
 use domain::problem::Problem;
 use domain::wire::gateway::JoinRegistry;
 
+use super::browsers;
 use super::durable::Shell;
 use crate::adapters::clock::now;
 use crate::adapters::registry_http::PlatformFetch;
@@ -58,6 +59,11 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
         Command::Git { credential, name } => {
             let line = shell.line();
             shell.with(|core| core.git_asked(&credential, &name, &line, now()))
+        }
+        Command::Browser { key, ask } => browsers::asked(shell, &key, &ask).await,
+        Command::RenewBrowser { session, used } => {
+            let renewal = shell.with(|core| Ok(core.renew_browser(&session, used, now())?))?;
+            Reply::ok(&renewal)
         }
         Command::Settle { call, ending } => {
             shell.with(|core| Ok(core.settle(&call, ending, now())?))?;

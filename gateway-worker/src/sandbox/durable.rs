@@ -18,7 +18,7 @@ use worker::{
 use super::container::SandboxContainer;
 use super::core::{Core, GATEWAY, Task};
 use super::lifecycle::{Effect, Input};
-use super::{dispatch, front_door};
+use super::{browsers, dispatch, front_door};
 use crate::adapters::clock::now;
 use crate::adapters::env;
 use crate::adapters::git_api::GitHostApi;
@@ -237,6 +237,7 @@ impl Shell {
                 }
                 Task::Container(Effect::Kill) => self.kill().await,
                 Task::Container(Effect::Announce) => self.hurry(),
+                Task::CloseBrowsers => browsers::close(self).await,
                 Task::Reload => self.act("reload", |container| container.reload()),
             }
         }

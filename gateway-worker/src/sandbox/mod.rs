@@ -1,5 +1,6 @@
 //! The Durable Object that owns the container, the policy, the ledger and the audit.
 
+mod browsers;
 pub mod container;
 pub mod core;
 mod dispatch;

@@ -144,6 +144,20 @@ const STEPS: &[&[&str]] = &[
         calls INTEGER NOT NULL,
         PRIMARY KEY (hour, day, agent, reason)
     ) WITHOUT ROWID"],
+    &[
+        "CREATE TABLE browser_sessions (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        upstream TEXT NOT NULL,
+        counted_to_ms INTEGER NOT NULL,
+        expires_at_ms INTEGER NOT NULL
+    )",
+        "CREATE TABLE browser_days (
+        day TEXT PRIMARY KEY,
+        sessions INTEGER NOT NULL,
+        ms INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    ],
 ];
 
 /// Brings the database to the newest step.

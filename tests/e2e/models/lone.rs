@@ -1,6 +1,7 @@
 //! The stage of these scenarios.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -31,6 +32,15 @@ pub(super) struct Lone {
 
 impl Lone {
     pub(super) async fn start(environment: &Environment) -> anyhow::Result<Self> {
+        Self::start_with(environment, Inside::Key, None).await
+    }
+
+    /// With something in its container, and a Chromium for its browser binding.
+    pub(super) async fn start_with(
+        environment: &Environment,
+        inside: Inside,
+        browser: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("tedix-e2e-lone-")
             .tempdir()?;
@@ -54,7 +64,8 @@ impl Lone {
             upstream: upstream.url.clone(),
             upstream_key: "sk-of-the-provider".to_owned(),
             vars: BTreeMap::from([("MODELS".to_owned(), Value::from(models).to_string())]),
-            inside: Inside::Key,
+            browser,
+            inside,
         })
         .await?;
         let token = worker.operator_token()?;

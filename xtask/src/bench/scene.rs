@@ -95,6 +95,7 @@ impl Scene {
             upstream: "http://localhost:9".to_owned(),
             upstream_key: secrets::random()?,
             vars: BTreeMap::from([("MODELS".to_owned(), models().to_string())]),
+            browser: None,
             inside: Inside::Other {
                 image: image(root, artifacts)?,
                 beside: vec![bare],

@@ -24,6 +24,10 @@ pub struct DevArgs {
     /// Start anew: delete what the state folder holds, after saying what it is.
     #[arg(long)]
     pub fresh: bool,
+    /// Let agents use this machine's Chromium where the policy gives them a browser. It reaches
+    /// what this machine reaches, but for private addresses.
+    #[arg(long)]
+    pub browser: bool,
     /// What runs the containers.
     #[arg(long, value_enum, default_value_t = EngineKind::Embedded)]
     pub engine: EngineKind,

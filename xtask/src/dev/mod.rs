@@ -72,7 +72,9 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
         ("set-up", tools_done - begun),
         ("build", built - tools_done),
     ];
+    let browser = args.browser.then(installed_browser).transpose()?;
     let setup = Setup {
+        browser: browser.as_deref(),
         args,
         layout: &layout,
         state: &state,
@@ -147,6 +149,12 @@ fn state_folder(checkout: &Checkout, wanted: &Path) -> PathBuf {
     } else {
         wanted.to_owned()
     }
+}
+
+/// The Chromium or Chrome of this machine, for agents.
+fn installed_browser() -> anyhow::Result<PathBuf> {
+    let found = tools::browser::installed();
+    found.context("--browser: no Chromium or Chrome is installed; install one, or go without")
 }
 
 fn forget(state: &State, progress: &Progress) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! Starting everything, as much at once as the machine bears, and keeping it
 //! running.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use domain::wire::gateway::GatewayStatus;
@@ -39,6 +40,8 @@ pub(super) struct Setup<'a> {
     pub(super) state: &'a State,
     pub(super) tools: &'a Tools,
     pub(super) artifacts: &'a Artifacts,
+    /// The Chromium that agents may use.
+    pub(super) browser: Option<&'a Path>,
 }
 
 /// An installation that is up.
@@ -72,6 +75,7 @@ impl<'a> Setup<'a> {
             state,
             tools,
             artifacts,
+            ..
         } = self;
         session.keep_containers(
             Containers::start(args.engine, state, tools, artifacts, progress).await?,
@@ -116,9 +120,11 @@ impl<'a> Setup<'a> {
             state,
             tools,
             artifacts,
+            browser,
             ..
         } = *self;
         Workers {
+            browser,
             layout,
             tools,
             artifacts,

@@ -26,6 +26,8 @@ pub(crate) struct Workers<'a> {
     pub(crate) artifacts: &'a Artifacts,
     /// The state folder.
     pub(crate) state: &'a State,
+    /// The Chromium that agents may use, where the policy gives them a browser.
+    pub(crate) browser: Option<&'a Path>,
 }
 
 /// What a gateway's Worker is called in this run.
@@ -83,6 +85,7 @@ impl Workers<'_> {
         let mut launch = self.launch(label, &worker_name(place), &config, build, place.port);
         launch.spec.vars = vars;
         launch.spec.container = Some(container);
+        launch.spec.browser = self.browser.map(Path::to_owned);
         launch.secrets = model.secrets.clone();
         let own = GIT_SECRETS.iter().filter_map(|name| {
             let value = std::env::var(name).ok()?;
@@ -110,6 +113,7 @@ impl Workers<'_> {
                 vars: BTreeMap::new(),
                 assets_dir: None,
                 container: None,
+                browser: None,
                 port,
                 direct_port: None,
                 beside: Vec::new(),

@@ -35,6 +35,8 @@ pub struct LoneConfig {
     pub upstream_key: String,
     /// `MODELS`, and whatever else the Worker's variables are to be.
     pub vars: BTreeMap<String, String>,
+    /// The Chromium that answers the browser binding; none leaves it out.
+    pub browser: Option<PathBuf>,
     /// What runs in the container.
     pub inside: Inside,
 }
@@ -46,6 +48,13 @@ pub enum Inside {
     /// door and a bare Worker that passes model calls on.
     #[default]
     Key,
+    /// The same, and then a program.
+    Program {
+        /// What the container is shown besides.
+        binds: Vec<Bind>,
+        /// The program, in the words of a shell.
+        command: String,
+    },
     /// An image of the caller's, and Workers beside the gateway's.
     Other {
         /// The image.
@@ -85,19 +94,26 @@ pub(super) fn model_doors(config: &LoneConfig) -> Vec<Beside> {
 }
 
 /// An image whose program leaves the key behind.
-pub(super) fn key_image(folder: &Path) -> anyhow::Result<Image> {
+pub(super) fn key_image(folder: &Path, inside: &Inside) -> anyhow::Result<Image> {
     let path = folder.join("entry");
     // The end of the line says that all of the key is there.
-    let script =
-        format!("#!/bin/sh\necho \"${MODEL_KEY_ENV}\" > \"$KEY_FILE\"\nexec sleep 86400\n");
+    let (command, more) = match inside {
+        Inside::Program { binds, command } => (command.as_str(), binds.clone()),
+        _ => ("sleep 86400", Vec::new()),
+    };
+    let script = format!("#!/bin/sh\necho \"${MODEL_KEY_ENV}\" > \"$KEY_FILE\"\nexec {command}\n");
     std::fs::write(&path, script)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
     Ok(Image {
         name: KEY_IMAGE.to_owned(),
-        binds: vec![Bind {
-            source: path,
-            target: ENTRY.into(),
-        }],
+        binds: [
+            vec![Bind {
+                source: path,
+                target: ENTRY.into(),
+            }],
+            more,
+        ]
+        .concat(),
         entrypoint: vec![ENTRY.to_owned()],
         env: vec![format!("KEY_FILE={KEY_FILE}")],
         ..Image::default()

@@ -96,7 +96,9 @@ fn debian(step: &Step) -> anyhow::Result<()> {
     step.run(&mut command)
 }
 
-fn installed() -> Option<PathBuf> {
+/// One that is installed, and starts.
+#[must_use]
+pub fn installed() -> Option<PathBuf> {
     NAMES
         .iter()
         .filter_map(|name| search_path::find(name))

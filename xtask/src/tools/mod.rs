@@ -5,7 +5,7 @@
 //! checkout, from its lockfiles. Nothing is done twice.
 
 mod apt;
-mod browser;
+pub mod browser;
 mod cache;
 mod cargo_program;
 mod debian_rust;

@@ -419,21 +419,24 @@ pub const CLAUSES: &[Clause] = &[
         "no limit",
         "checked before each session",
         GatewayWorker,
-    ),
+    )
+    .shown_by("models::a_browser_keeps_to_its_sessions_and_minutes"),
     clause(
         "/budgets/browser/sessions_per_day",
         "Browser sessions opened in a day",
         "no limit",
         "checked before each session",
         GatewayWorker,
-    ),
+    )
+    .shown_by("models::a_browser_keeps_to_its_sessions_and_minutes"),
     clause(
         "/budgets/browser/minutes_per_day",
         "Minutes a day over all browser sessions",
         "no limit",
         "checked before each session; those that are open when they are used up are closed",
         GatewayWorker,
-    ),
+    )
+    .shown_by("models::a_browser_keeps_to_its_sessions_and_minutes"),
     clause(
         "/self_modification/config_keys",
         "Keys of OpenClaw's configuration",

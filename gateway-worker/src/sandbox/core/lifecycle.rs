@@ -40,6 +40,7 @@ impl<D: Db> Core<D> {
         }
         if !self.state.expects_container() {
             self.revoke_credentials()?;
+            self.look_after_browser(now)?;
         }
         Ok(())
     }
@@ -58,6 +59,7 @@ impl<D: Db> Core<D> {
     /// When the database fails.
     pub fn tick(&mut self, now: DateTime<Utc>) -> Result<(), Problem> {
         self.sweep_models(now)?;
+        self.sweep_browser(now)?;
         self.tick_snapshots(now)?;
         self.time_passed(now)?;
         self.tick_sleep(now)?;
@@ -77,6 +79,7 @@ impl<D: Db> Core<D> {
             beat,
             snapshot,
             models,
+            self.browser_due_at(),
             exception,
             sleep,
             self.pulls_due_at(),

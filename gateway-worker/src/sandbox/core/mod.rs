@@ -1,6 +1,7 @@
 //! What the Durable Object does, without the platform: every rule is here or in
 //! `domain`, and runs natively over any SQLite. [`super::durable`] is the shell.
 
+mod browser;
 mod devices;
 mod drift;
 mod enrolment;
@@ -24,6 +25,7 @@ mod status;
 pub(crate) mod tests;
 mod tracking;
 
+pub use browser::BrowserVerdict;
 pub use enrolment::{Joining, Membership};
 pub use people::Principal;
 pub use pulse::{Beat, Pulse};
@@ -58,6 +60,8 @@ pub enum Task {
     Container(Effect),
     /// Tell tedix-init to fetch its configuration: SIGHUP.
     Reload,
+    /// Close sessions at the browser service.
+    CloseBrowsers,
 }
 
 /// One gateway's state and rules.
@@ -78,6 +82,7 @@ pub struct Core<D> {
     tasks: Vec<Task>,
     refusal_noted_at: Option<DateTime<Utc>>,
     origin: Option<Origin>,
+    browser: browser::Browser,
     models: models::Models,
     snapshots: snapshots::State,
     pulls: pulls::Pulls,
@@ -121,6 +126,7 @@ impl<D: Db> Core<D> {
             refusal_noted_at: None,
             origin: None,
             activity: sleep::Activity::load(&db, now)?,
+            browser: browser::Browser::load(&db)?,
             models: models::Models::load(&db, now)?,
             snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
             pulls: records::load(&db, Record::Pulls)?.unwrap_or_default(),
@@ -244,6 +250,7 @@ impl<D: Db> Core<D> {
         self.newest = policies::append(&self.db, base, document, author, note, now)?;
         self.desired = desired(version, &self.newest.document, &self.settings, now);
         self.compiled_at = now;
+        self.look_after_browser(now)?;
         // Whoever saves it wants it tried, whatever became of the same one before.
         self.forgive(now)?;
         // Before its first fetch in this run tedix-init gets the newest anyway.

@@ -85,6 +85,7 @@ impl<D: Db> Core<D> {
         // A page that is open would come back at once and wake what has just gone to sleep.
         let devices = self.devices(now)?;
         Ok(self.models.next_expiry().is_some()
+            || self.is_browsing()
             || devices.paired.iter().any(|device| device.connected)
             || !devices.pending.is_empty()
             || !self.orders()?.is_empty()

@@ -1,6 +1,7 @@
 //! What the Durable Object writes down and reads back, as SQL.
 
 pub mod audit;
+pub mod browser;
 pub mod calls;
 pub mod generations;
 pub mod ledger;

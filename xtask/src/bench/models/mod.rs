@@ -141,6 +141,7 @@ fn config(
                 json!({ format!("openai/{MODEL}"): { "input": 1, "output": 1 } }).to_string(),
             ),
         ]),
+        browser: None,
         inside: Inside::Key,
     })
 }

@@ -29,6 +29,9 @@ pub(crate) struct HostSpec {
     /// The container of its Durable Object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) container: Option<ContainerSpec>,
+    /// The Chromium that answers its browser binding; none leaves the binding out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) browser: Option<PathBuf>,
     /// Port on 127.0.0.1.
     pub(crate) port: u16,
     /// One more port, on which workerd hands requests to this Worker itself,

@@ -79,7 +79,8 @@ impl<D: Db> Core<D> {
         Ok(extension)
     }
 
-    /// Stops all model calls: none starts, and those under way end within seconds.
+    /// Stops all model calls and browser sessions: none starts, calls under way end within
+    /// seconds, sessions at once.
     ///
     /// # Errors
     /// 422 for a note that is too long; when the database fails.
@@ -107,6 +108,7 @@ impl<D: Db> Core<D> {
         };
         records::save(&self.db, Record::ModelsStop, &stopped)?;
         self.models.stop = Some(stopped.clone());
+        self.look_after_browser(now)?;
         self.hurry(now);
         Ok(stopped)
     }

@@ -33,7 +33,7 @@ impl Refusals {
 
 impl<D: Db> Core<D> {
     /// Counts a refused call.
-    pub(super) fn count_refusal(
+    pub(in crate::sandbox::core) fn count_refusal(
         &mut self,
         reason: RefusalReason,
         agent: Option<&str>,

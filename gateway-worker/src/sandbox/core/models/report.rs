@@ -33,7 +33,7 @@ impl<D: Db> Core<D> {
             accounts: accounts.map(|agent| self.account(agent, now)).collect(),
             extensions: lasting.cloned().collect(),
             stopped: self.models.stop.clone(),
-            browser: None,
+            browser: self.browser_report(now)?,
         })
     }
 
