@@ -1,5 +1,5 @@
 //! Proof per clause: each clause of the policy is left out and put in, the thing
-//! is tried, and the difference is seen. `domain/src/policy/coverage/table.rs`
+//! is tried, and the difference is seen. `domain/src/policy/coverage/table/`
 //! names the test of each clause that is proven here, and a test of the domain
 //! holds that table to the pointers in this folder.
 

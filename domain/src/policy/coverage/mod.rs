@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::document::Policy;
 use super::validate::step;
 
-pub use table::CLAUSES;
+pub use table::clauses;
 
 /// What enforces a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ impl Clause {
 /// The clause that a pointer belongs to: the one with the longest pointer.
 #[must_use]
 pub fn clause_of(pointer: &str) -> Option<&'static Clause> {
-    let covering = CLAUSES.iter().filter(|clause| clause.covers(pointer));
+    let covering = clauses().filter(|clause| clause.covers(pointer));
     covering.max_by_key(|clause| clause.pointer.split('/').count())
 }
 
@@ -102,7 +102,7 @@ fn walk(value: &Value, pointer: &str, found: &mut Vec<Covered>) {
     let exact = |clause: &&Clause| {
         clause.covers(pointer) && clause.pointer.split('/').count() == pointer.split('/').count()
     };
-    if let Some(clause) = CLAUSES.iter().find(exact) {
+    if let Some(clause) = clauses().find(exact) {
         found.push(Covered {
             pointer: pointer.to_owned(),
             enforced_by: clause.enforced_by(),
@@ -115,7 +115,7 @@ fn walk(value: &Value, pointer: &str, found: &mut Vec<Covered>) {
             let rest = other.pointer.strip_prefix(clause.pointer);
             rest.is_some_and(|rest| rest.starts_with('/'))
         };
-        if !CLAUSES.iter().any(below) {
+        if !clauses().any(below) {
             return;
         }
     }
