@@ -73,7 +73,7 @@ pub(crate) fn StopModelsButton() -> impl IntoView {
         </Show>
         <Dialog open=open title="Stop all model calls?">
             <p>
-                "No model call of this gateway starts any more, and those under way end within ten seconds. "
+                "No model call of this gateway starts any more, and those under way end within ten seconds; browser sessions close. "
                 "OpenClaw keeps running and answers that its models are stopped. This holds, restarts included, until somebody lifts it."
             </p>
             <TextArea label="Why (optional)" hint="Shown to everybody who looks at this gateway, and kept in the audit." value=note max=MAX_NOTE />
@@ -120,7 +120,7 @@ fn Stopped(stop: Stop) -> impl IntoView {
             <p>
                 <strong>"All model calls are stopped. "</strong>
                 {stop.by} " stopped them " <Relative at=stop.at />
-                {stop.note.map(|note| format!(": “{note}”"))} "."
+                {stop.note.map(|note| format!(": “{note}”"))} ". Browser sessions are closed, too."
             </p>
             <Button on_press=resume busy=busy why_not=why_not>"Let models be called again"</Button>
         </Notice>
