@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::access::Role;
+use domain::git::change::skill_of_pack;
 use domain::policy::Direction;
 use domain::proposal::{Proposal, State};
 use domain::wire::gateway::PolicyDiff;
@@ -118,7 +119,8 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
     });
     let decision = pending.then(|| {
         let (id, author) = (proposal.id.clone(), proposal.author.clone());
-        view! { <Decision live=live id=id author=author loosens=loosens /> }
+        let elsewhere = skill_of_pack(&proposal.draft).is_some();
+        view! { <Decision live=live id=id author=author loosens=loosens elsewhere=elsewhere /> }
     });
     view! {
         <article class="panel">
@@ -141,7 +143,14 @@ fn shown(live: Live<Seen>, proposal: &Proposal, diff: Option<&PolicyDiff>) -> An
 }
 
 #[component]
-fn Decision(live: Live<Seen>, id: String, author: String, loosens: bool) -> impl IntoView {
+fn Decision(
+    live: Live<Seen>,
+    id: String,
+    author: String,
+    loosens: bool,
+    /// Whether it is approved at its Git host, and only there.
+    elsewhere: bool,
+) -> impl IntoView {
     let context = GatewayContext::get();
     let (announcer, abort) = (Announcer::get(), Abort::on_cleanup());
     let (busy, note) = (RwSignal::new(false), RwSignal::new(String::new()));
@@ -154,6 +163,10 @@ fn Decision(live: Live<Seen>, id: String, author: String, loosens: bool) -> impl
         (viewer.as_ref() == Some(&author))
             .then(|| "Nobody decides their own proposal; ask somebody else.".to_owned())
     });
+    let may_not_approve = move |why: Option<String>| {
+        let words = "A skill of a pack is approved by merging its pull request.";
+        elsewhere.then(|| words.to_owned()).or(why)
+    };
     let may_not =
         |needed: Role| Signal::derive(move || mine.get().or_else(|| context.why_not(needed)));
     let approver = if loosens { Role::Admin } else { Role::Operator };
@@ -204,7 +217,10 @@ fn Decision(live: Live<Seen>, id: String, author: String, loosens: bool) -> impl
             </p>
             <TextArea label="Why (optional)" hint="The one who proposed it can read it." value=note max=MAX_NOTE />
             <div class="actions">
-                <Button on_press=move |()| decide.run(true) weight=Weight::Primary busy=busy why_not=may_not(approver)>"Approve"</Button>
+                <Button on_press=move |()| decide.run(true) weight=Weight::Primary busy=busy why_not=Signal::derive({
+                    let why = may_not(approver);
+                    move || may_not_approve(why.get())
+                })>"Approve"</Button>
                 <Button on_press=move |()| decide.run(false) weight=Weight::Danger busy=busy why_not=may_not(Role::Operator)>"Reject"</Button>
             </div>
             {failure}
