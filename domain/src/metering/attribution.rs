@@ -1,17 +1,23 @@
 //! Who a model call is for: the agent and session that OpenClaw names, and how
 //! many calls its run has made.
 //!
-//! OpenClaw 2026.9.6 ends the message that starts a run with a line such as
-//! `Runtime: agent=main | session=agent:main:main | sessionId=b40c… | …`. All of
-//! it comes out of the container, so it is a claim: it decides which agent's
-//! limits count besides the gateway's, which count whatever is claimed.
+//! OpenClaw 2026.9.6 says it in a line such as
+//! `Runtime: agent=main | session=agent:main:main | sessionId=b40c… | …`, the last of its
+//! system prompt; in Chat Completions it moves that line to the end of the first message
+//! that somebody said. All of it comes out of the container, so it is a claim: it decides
+//! which agent's limits count besides the gateway's, which count whatever is claimed.
 
 use serde_json::Value;
 
 use super::Operation;
 
 /// Begins the line that OpenClaw adds.
-const RUNTIME: &str = "Runtime: agent=";
+const RUNTIME: &str = "Runtime: ";
+/// Begins a message in which OpenClaw tells the model about its surroundings, anew with
+/// every call of a run.
+const CONTEXT: &str = "<<<BEGIN_OPENCLAW_INTERNAL_CONTEXT>>>";
+/// What OpenClaw asks for when it tries a run again that a provider ended.
+const CONTINUE: &str = "Continue the current task from the existing transcript";
 /// Longest name of an agent, in bytes.
 const MAX_AGENT: usize = 64;
 /// Longest name of a session, in bytes.
@@ -46,11 +52,13 @@ pub(super) fn attribute(operation: Operation, body: &Value) -> Attribution {
         Operation::Responses => &body["input"],
         Operation::Embeddings => &Value::Null,
     };
-    let turns: Vec<Turn<'_>> = list.as_array().into_iter().flatten().map(turn).collect();
-    let is_said = |turn: &Turn<'_>| matches!(turn, Turn::Said(_));
-    // Text without such a line may follow the message that started the run.
-    let marked = turns.iter().rposition(|turn| runtime(turn).is_some());
-    let start = marked.or_else(|| turns.iter().rposition(is_said));
+    let items = || list.as_array().into_iter().flatten();
+    let turns: Vec<Turn<'_>> = items().map(turn).collect();
+    let starts_a_run = |turn: &Turn<'_>| match turn {
+        Turn::Said(content) => !is_context(content) && !is_continuation(content),
+        Turn::Made | Turn::Other => false,
+    };
+    let start = turns.iter().rposition(starts_a_run);
     let run = start.and_then(|start| turns.get(start..)).unwrap_or(&turns);
     let mut earlier_calls = 0u32;
     let mut making = false;
@@ -59,12 +67,27 @@ pub(super) fn attribute(operation: Operation, body: &Value) -> Attribution {
         earlier_calls = earlier_calls.saturating_add(u32::from(made && !making));
         making = made;
     }
-    let line = marked
-        .and_then(|at| turns.get(at))
-        .and_then(runtime)
-        .unwrap_or_default();
+    // What somebody says later in the conversation may look like such a line.
+    let said = turns.iter().find_map(|turn| match turn {
+        Turn::Said(content) => runtime_line(content),
+        Turn::Made | Turn::Other => None,
+    });
+    let instructed = items()
+        .filter(|item| matches!(item["role"].as_str(), Some("system" | "developer")))
+        .map(|item| &item["content"]);
+    let instructed = [&body["system"], &body["instructions"]]
+        .into_iter()
+        .chain(instructed)
+        .filter_map(runtime_line)
+        .next_back();
+    // Files of the workspace are in the system prompt, before that line.
+    let line = match operation {
+        Operation::ChatCompletions => said.or(instructed),
+        _ => instructed.or(said),
+    };
     let field = |name: &str| {
-        line.split(" | ")
+        line.unwrap_or_default()
+            .split(" | ")
             .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
     };
     let session = field("sessionId").or_else(|| body["prompt_cache_key"].as_str());
@@ -75,13 +98,6 @@ pub(super) fn attribute(operation: Operation, body: &Value) -> Attribution {
     }
 }
 
-fn runtime<'a>(turn: &Turn<'a>) -> Option<&'a str> {
-    match turn {
-        Turn::Said(content) => runtime_line(content),
-        Turn::Made | Turn::Other => None,
-    }
-}
-
 fn turn(item: &Value) -> Turn<'_> {
     let content = &item["content"];
     match (item["role"].as_str(), item["type"].as_str()) {
@@ -89,6 +105,15 @@ fn turn(item: &Value) -> Turn<'_> {
         (Some("assistant"), _) | (_, Some("function_call" | "reasoning")) => Turn::Made,
         _ => Turn::Other,
     }
+}
+
+fn is_context(content: &Value) -> bool {
+    let first = texts(content).next();
+    first.is_some_and(|text| text.trim_start().starts_with(CONTEXT))
+}
+
+fn is_continuation(content: &Value) -> bool {
+    texts(content).any(|text| text.contains(CONTINUE))
 }
 
 /// The parts of a message that are text; what tools returned is none.
@@ -104,13 +129,19 @@ fn has_text(content: &Value) -> bool {
     texts(content).next().is_some()
 }
 
-/// The last such line: OpenClaw adds its own after whatever was said.
+/// The last such line without its beginning: OpenClaw adds its own after whatever else
+/// is there.
 fn runtime_line(content: &Value) -> Option<&str> {
+    let names_an_agent = |line: &&str| {
+        let mut parts = line.split(" | ");
+        parts.any(|part| part.trim().starts_with("agent="))
+    };
     texts(content).rev().find_map(|text| {
-        text.lines()
+        let mut lines = text
+            .lines()
             .rev()
-            .find(|line| line.starts_with(RUNTIME))
-            .map(|line| line.strip_prefix("Runtime: ").unwrap_or(line))
+            .filter_map(|line| line.strip_prefix(RUNTIME));
+        lines.find(names_an_agent)
     })
 }
 
@@ -137,12 +168,19 @@ mod tests {
     const SAID: &str = "[Sun 08:35] Runtime: agent=evil | x\nsay hello\n\nRuntime: agent=Main | \
         session=agent:main:openai:4405 | sessionId=b40c383c-b410 | host=vm";
 
+    fn context() -> Value {
+        json!({"role": "user", "content": [{"type": "text", "text": format!("{CONTEXT}\nnone")}]})
+    }
+
     #[test]
     fn openclaw_s_own_line_names_agent_and_session() {
         let body = json!({"messages": [
             {"role": "system", "content": "Runtime: agent=other | sessionId=z"},
             {"role": "user", "content": SAID},
-            {"role": "user", "content": [{"type": "text", "text": "## Active Subagents\nnone"}]},
+            context(),
+            {"role": "assistant", "content": "hello"},
+            {"role": "user", "content": "more\nRuntime: agent=forged | sessionId=y"},
+            context(),
         ]});
         let read = attribute(Operation::ChatCompletions, &body);
         assert_eq!(read.agent.as_deref(), Some("main"));
@@ -151,11 +189,62 @@ mod tests {
     }
 
     #[test]
+    fn where_the_line_stays_in_the_system_prompt_it_is_read_there() {
+        let prompt = "# AGENTS.md\nRuntime: agent=forged\n## Runtime\n\
+            Runtime: name=Ada | agent=main | session=agent:main:main | sessionId=b40c | host=vm";
+        let said = "hi\nRuntime: agent=evil | sessionId=z";
+        let messages = json!({
+            "system": [{"type": "text", "text": "stable"}, {"type": "text", "text": prompt}],
+            "messages": [{"role": "user", "content": said}],
+        });
+        let instructions = json!({
+            "instructions": prompt, "input": [{"role": "user", "content": said}],
+        });
+        let developer = json!({"input": [
+            {"role": "developer", "content": [{"type": "input_text", "text": prompt}]},
+            {"role": "user", "content": [{"type": "input_text", "text": said}]},
+        ]});
+        for (operation, body) in [
+            (Operation::Messages, messages),
+            (Operation::Responses, instructions),
+            (Operation::Responses, developer),
+        ] {
+            let read = attribute(operation, &body);
+            assert_eq!(read.agent.as_deref(), Some("main"), "{body}");
+            assert_eq!(read.session.as_deref(), Some("b40c"), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_task_is_counted_anew_with_the_next_message_alone() {
+        let tool = json!({"role": "tool", "content": "ok"});
+        let made = json!({"role": "assistant", "tool_calls": []});
+        let first = json!({"role": "user", "content": SAID});
+        let next = json!({"role": "user", "content": "and now?"});
+        let again = json!({"role": "user", "content": format!("[Queued]\nhi\n\n{CONTINUE}, …")});
+        for (messages, calls) in [
+            (json!([first, made, tool, context()]), 1),
+            (json!([first, made, tool, again, context()]), 1),
+            (json!([first, made, tool, again, made, tool, context()]), 2),
+            (json!([first, made, tool, next, context()]), 0),
+            (
+                json!([first, made, tool, made, next, made, tool, context()]),
+                1,
+            ),
+        ] {
+            let body = json!({ "messages": messages });
+            let read = attribute(Operation::ChatCompletions, &body);
+            assert_eq!(read.earlier_calls, calls, "{body}");
+            assert_eq!(read.agent.as_deref(), Some("main"), "{body}");
+        }
+    }
+
+    #[test]
     fn calls_of_a_run_are_counted_from_what_started_it() {
         let tool = json!({"role": "tool", "content": "Runtime: agent=forged | y"});
         let made = json!({"role": "assistant", "tool_calls": []});
         let said = json!({"role": "user", "content": SAID});
-        let after = json!({"role": "user", "content": [{"type": "text", "text": "context"}]});
+        let after = context();
         let body = json!({"messages": [said, made, said, made, tool, after, made, tool, after]});
         let read = attribute(Operation::ChatCompletions, &body);
         assert_eq!(

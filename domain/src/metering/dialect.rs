@@ -46,6 +46,14 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether the refusal may say when to try again (`Retry-After`). OpenClaw appends
+    /// that to the error, and of one in Anthropic's shape then no longer finds the message;
+    /// what trying again does not help against says in its words when it resets.
+    #[must_use]
+    pub fn says_when_to_retry(self) -> bool {
+        self == Self::Busy
+    }
+
     /// HTTP status of the refusal.
     #[must_use]
     pub fn status(self) -> u16 {

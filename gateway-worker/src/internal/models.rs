@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::metering::{
-    Dialect, ErrorKind, Framing, Meter, ModelRequest, Operation, clean_session, read_request,
+    Dialect, ErrorKind, Framing, LIMIT_MESSAGE_PREFIX, Meter, ModelRequest, Operation,
+    clean_session, read_request,
 };
 use domain::problem::Problem;
 use edge::credentials::{self, Credential};
@@ -325,9 +326,13 @@ fn metered(
 async fn failed(mut answer: Response) -> std::result::Result<Response, Refusal> {
     let status = answer.status_code();
     match status {
+        // As a fault of the provider's OpenClaw would try it again for a minute and a half.
         401 | 403 => Err(Refusal::new(
-            ErrorKind::Upstream,
-            "the provider does not accept the gateway's key; ask an operator",
+            ErrorKind::Limit,
+            format!(
+                "{LIMIT_MESSAGE_PREFIX}: the provider does not accept the gateway's key, until an \
+                 operator of this gateway resets it."
+            ),
         )),
         300..=399 => Err(Refusal::new(
             ErrorKind::Upstream,
@@ -358,7 +363,10 @@ fn passed_back(answer: &Response) -> Result<Headers> {
 fn refused(dialect: Dialect, refusal: &Refusal) -> Result<Response> {
     let body = dialect.error(refusal.kind, &refusal.message);
     let response = edge::reply::json(refusal.kind.status(), &body)?;
-    if let Some(seconds) = refusal.retry_after {
+    if let Some(seconds) = refusal
+        .retry_after
+        .filter(|_| refusal.kind.says_when_to_retry())
+    {
         response
             .headers()
             .set("retry-after", &seconds.to_string())?;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 
-use crate::standins::model::{MODEL_ID, PRICED_MODEL_ID};
+use crate::standins::model::{MESSAGES_MODEL_ID, MODEL_ID, PRICED_MODEL_ID, RESPONSES_MODEL_ID};
 
 /// Models used when the environment names a key and no model.
 const ANTHROPIC_MODEL: &str = "claude-sonnet-4-5";
@@ -76,7 +76,13 @@ impl ModelChoice {
                 );
             }
             let id = id.unwrap_or_else(|| default_model.to_owned());
-            models.push(model(provider, &id, context, output, false));
+            let mut model = model(provider, &id, context, output, false);
+            if let (Some(api), "openai") = (set("OPENAI_API"), provider) {
+                let known = ["completions", "responses"].contains(&api.as_str());
+                anyhow::ensure!(known, "OPENAI_API is {api}: say completions or responses");
+                model = called_by(model, &api);
+            }
+            models.push(model);
             choice.secrets.insert(format!("{prefix}_API_KEY"), key);
             let at = base
                 .as_ref()
@@ -90,16 +96,36 @@ impl ModelChoice {
                 .extend(base.map(|base| (format!("{prefix}_BASE_URL"), base)));
         }
         if models.is_empty() {
-            let ids = [MODEL_ID, PRICED_MODEL_ID];
-            models.extend(ids.map(|id| model("openai", id, CONTEXT_TOKENS, OUTPUT_TOKENS, true)));
-            let price = json!({ "input": 1_000_000, "cached_input": 100_000, "output": 4_000_000 });
-            prices.insert(format!("openai/{PRICED_MODEL_ID}"), price);
-            choice
-                .secrets
-                .insert("OPENAI_API_KEY".to_owned(), stand_in_key.to_owned());
-            choice
-                .vars
-                .insert("OPENAI_BASE_URL".to_owned(), format!("{stand_in_url}/v1"));
+            let offered = [
+                ("openai", MODEL_ID),
+                ("openai", PRICED_MODEL_ID),
+                ("openai", RESPONSES_MODEL_ID),
+                ("anthropic", MESSAGES_MODEL_ID),
+            ];
+            for (provider, id) in offered {
+                let mut model = model(provider, id, CONTEXT_TOKENS, OUTPUT_TOKENS, true);
+                if id == RESPONSES_MODEL_ID {
+                    model = called_by(model, "responses");
+                }
+                models.push(model);
+                if id != MODEL_ID {
+                    let price = json!({
+                        "input": 1_000_000, "cached_input": 100_000, "cache_write": 1_250_000,
+                        "output": 4_000_000,
+                    });
+                    prices.insert(format!("{provider}/{id}"), price);
+                }
+            }
+            for provider in ["OPENAI", "ANTHROPIC"] {
+                let key = stand_in_key.to_owned();
+                choice.secrets.insert(format!("{provider}_API_KEY"), key);
+            }
+            for (name, url) in [
+                ("OPENAI_BASE_URL", format!("{stand_in_url}/v1")),
+                ("ANTHROPIC_BASE_URL", stand_in_url.to_owned()),
+            ] {
+                choice.vars.insert(name.to_owned(), url);
+            }
             choice.stand_in = true;
             described.push(
                 "a stand-in that answers by rule, because neither ANTHROPIC_API_KEY nor \
@@ -134,8 +160,18 @@ fn model(provider: &str, id: &str, context: u64, output: u64, stand_in: bool) ->
     })
 }
 
+/// A model of OpenAI's that is called by one of its operations.
+fn called_by(mut model: Value, api: &str) -> Value {
+    if let Some(fields) = model.as_object_mut() {
+        fields.insert("openai_api".to_owned(), json!(api));
+    }
+    model
+}
+
 #[cfg(test)]
 mod tests {
+    use domain::policy::{ModelSpec, OpenaiApi};
+
     use super::*;
 
     fn read(environment: &[(&str, &str)]) -> anyhow::Result<ModelChoice> {
@@ -152,7 +188,17 @@ mod tests {
         assert!(choice.stand_in);
         assert_eq!(choice.secrets["OPENAI_API_KEY"], "stand-in-key");
         assert_eq!(choice.vars["OPENAI_BASE_URL"], "http://localhost:8798/v1");
-        assert!(choice.vars["MODELS"].contains(r#""stand_in":true"#));
+        assert_eq!(choice.vars["ANTHROPIC_BASE_URL"], "http://localhost:8798");
+        let models: Vec<ModelSpec> =
+            serde_json::from_str(&choice.vars["MODELS"]).expect("as the Worker reads them");
+        assert!(models.iter().all(|model| model.stand_in), "{models:?}");
+        assert_eq!(models[0].reference(), "openai/stand-in");
+        let by_responses: Vec<&str> = models
+            .iter()
+            .filter(|model| model.openai_api == OpenaiApi::Responses)
+            .map(|model| model.id.as_str())
+            .collect();
+        assert_eq!(by_responses, [RESPONSES_MODEL_ID]);
     }
 
     #[test]
@@ -178,6 +224,15 @@ mod tests {
         }
         let wrong = read(&[("MODEL_PRICES", "cheap")]).expect_err("no object");
         assert!(wrong.to_string().contains("MODEL_PRICES"), "{wrong}");
+    }
+
+    #[test]
+    fn openai_s_operation_can_be_chosen() {
+        let with = |api| read(&[("OPENAI_API_KEY", "k"), ("OPENAI_API", api)]);
+        let models = with("responses").expect("a choice").vars["MODELS"].clone();
+        assert!(models.contains(r#""openai_api":"responses""#), "{models}");
+        let wrong = with("assistants").expect_err("no such operation");
+        assert!(wrong.to_string().contains("OPENAI_API"), "{wrong}");
     }
 
     #[test]

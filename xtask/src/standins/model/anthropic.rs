@@ -175,8 +175,8 @@ fn opening(number: u64, model: &str, reply: &Reply) -> Value {
         "stop_reason": null,
         "stop_sequence": null,
         "usage": {
-            "input_tokens": reply.usage.input - reply.usage.cached,
-            "cache_creation_input_tokens": 0,
+            "input_tokens": reply.usage.input - reply.usage.cached - reply.usage.written,
+            "cache_creation_input_tokens": reply.usage.written,
             "cache_read_input_tokens": reply.usage.cached,
             "output_tokens": 1,
         },

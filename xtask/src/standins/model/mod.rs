@@ -20,6 +20,10 @@ pub use record::{KEPT_REQUESTS, RequestRecord};
 pub const MODEL_ID: &str = "stand-in";
 /// Id of another that answers just the same, and has a price.
 pub const PRICED_MODEL_ID: &str = "stand-in-priced";
+/// Id of another that has a price and is called by OpenAI's Responses.
+pub const RESPONSES_MODEL_ID: &str = "stand-in-responses";
+/// Id of another that has a price and is called by Anthropic's Messages.
+pub const MESSAGES_MODEL_ID: &str = "stand-in-messages";
 
 /// The server's state. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::reply::{Conversation, End, Reply, Usage};
+use super::reply::{Conversation, End, Reply};
+use super::script::Usage;
 use super::sse::{Event, pieces};
 
 /// Bytes of text, and of a call's arguments, to a piece of the stream.
@@ -225,7 +226,7 @@ fn usage(usage: Usage) -> Value {
         "completion_tokens": usage.output,
         "total_tokens": usage.input + usage.output,
         "prompt_tokens_details": { "cached_tokens": usage.cached, "audio_tokens": 0 },
-        "completion_tokens_details": { "reasoning_tokens": 0, "audio_tokens": 0 },
+        "completion_tokens_details": { "reasoning_tokens": usage.reasoning, "audio_tokens": 0 },
     })
 }
 

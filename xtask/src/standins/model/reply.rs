@@ -1,6 +1,6 @@
 //! What to answer, before it is put into a provider's words.
 
-use super::script::{Script, ToolCall};
+use super::script::{Script, ToolCall, Usage};
 
 /// Bytes to a token: what the stand-in counts by.
 const BYTES_PER_TOKEN: usize = 4;
@@ -44,16 +44,6 @@ pub(super) enum End {
     Stop,
     Length,
     Tools,
-}
-
-/// Token counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Usage {
-    /// Input, cached ones included.
-    pub(super) input: u64,
-    /// Part of the input read from the cache.
-    pub(super) cached: u64,
-    pub(super) output: u64,
 }
 
 /// Decides the answer. The same conversation always gets the same one.
@@ -103,12 +93,8 @@ pub(super) fn decide(conversation: &Conversation, script: &Script) -> Reply {
 }
 
 fn usage(conversation: &Conversation, script: &Script, output_bytes: usize) -> Usage {
-    if let Some((input, output)) = script.usage {
-        return Usage {
-            input,
-            cached: 0,
-            output,
-        };
+    if let Some(told) = script.usage {
+        return told;
     }
     let prefix = tokens(conversation.prefix_bytes);
     let cached = if prefix < CACHE_MINIMUM {
@@ -121,6 +107,7 @@ fn usage(conversation: &Conversation, script: &Script, output_bytes: usize) -> U
         input,
         cached,
         output: tokens(output_bytes).max(1),
+        ..Usage::default()
     }
 }
 
@@ -194,7 +181,8 @@ mod tests {
             Usage {
                 input: 2_001,
                 cached: 1_152,
-                output: 2
+                output: 2,
+                ..Usage::default()
             }
         );
         let told = conversation("/tokens 7 9");
@@ -202,8 +190,8 @@ mod tests {
             reply(&told).usage,
             Usage {
                 input: 7,
-                cached: 0,
-                output: 9
+                output: 9,
+                ..Usage::default()
             }
         );
     }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::openai::{internal, text};
-use super::reply::{Conversation, End, Reply, Usage};
+use super::reply::{Conversation, End, Reply};
+use super::script::Usage;
 use super::sse::{Event, pieces};
 
 /// Bytes of text, and of a call's arguments, to a piece of the stream.
@@ -231,7 +232,7 @@ fn usage(usage: Usage) -> Value {
         "input_tokens": usage.input,
         "input_tokens_details": { "cached_tokens": usage.cached },
         "output_tokens": usage.output,
-        "output_tokens_details": { "reasoning_tokens": 0 },
+        "output_tokens_details": { "reasoning_tokens": usage.reasoning },
         "total_tokens": usage.input + usage.output,
     })
 }

@@ -14,7 +14,10 @@ use serde_json::{Value, json};
 use super::record::{KEPT_ANSWER, RequestRecord, keepable};
 use super::script::Script;
 use super::sse::{self, Event};
-use super::{MODEL_ID, ModelServer, PRICED_MODEL_ID, anthropic, openai, reply, responses};
+use super::{
+    MESSAGES_MODEL_ID, MODEL_ID, ModelServer, PRICED_MODEL_ID, RESPONSES_MODEL_ID, anthropic,
+    openai, reply, responses,
+};
 
 /// Largest request: 32 MiB, the limit of Anthropic's API.
 const MAX_BODY: usize = 32 * 1024 * 1024;
@@ -110,8 +113,14 @@ async fn models(State(server): State<ModelServer>, headers: HeaderMap) -> Respon
     if !keys.contains(&Some(&*server.key)) {
         return Dialect::OpenAi.error(StatusCode::UNAUTHORIZED, WRONG_KEY);
     }
-    let models = [MODEL_ID, PRICED_MODEL_ID]
-        .map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "stand-in" }));
+    let ids = [
+        MODEL_ID,
+        PRICED_MODEL_ID,
+        RESPONSES_MODEL_ID,
+        MESSAGES_MODEL_ID,
+    ];
+    let models =
+        ids.map(|id| json!({ "id": id, "object": "model", "created": 0, "owned_by": "stand-in" }));
     Json(json!({ "object": "list", "data": models })).into_response()
 }
 
@@ -119,6 +128,8 @@ async fn requests(State(server): State<ModelServer>) -> Response {
     Json(server.requests()).into_response()
 }
 
+/// What OpenClaw asks for when it tries a task again.
+const AGAIN: &str = "Continue the current task";
 const WRONG_KEY: &str = "the stand-in takes only the key that was made for it";
 
 fn answer(
@@ -179,8 +190,10 @@ fn compose(dialect: Dialect, body: &Value, record: &mut RequestRecord) -> Respon
         Err(why) => return dialect.error(StatusCode::BAD_REQUEST, why),
     };
     let script = Script::read(&conversation.user);
+    let over = script.fail_once && conversation.user.contains(AGAIN);
     if let Some(status) = script
         .fail
+        .filter(|_| !over)
         .and_then(|status| StatusCode::from_u16(status).ok())
     {
         return dialect.error(status, "the stand-in was told to fail");

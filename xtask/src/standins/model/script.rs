@@ -4,9 +4,9 @@
 //! |---|---|
 //! | `/tool NAME {JSON}` | calls the tool, then answers with a text that quotes its result; several make several calls in one answer |
 //! | `/say TEXT` | answers TEXT, up to the end of the line |
-//! | `/fail STATUS` | answers with that HTTP status and the provider's error shape |
+//! | `/fail STATUS` | answers with that HTTP status and the provider's error shape; with `once` behind it, not when OpenClaw tries again |
 //! | `/slow MS` (or `200ms`) | waits that long before each piece of a stream |
-//! | `/tokens INPUT OUTPUT` | reports these token counts |
+//! | `/tokens INPUT OUTPUT` | reports these token counts; three more may follow: how much of the input was read from a cache and written to one, how much of the output only reasoned |
 //! | `/cut` | breaks a stream off before its end, without usage |
 //!
 //! OpenClaw has commands of its own that start with a slash (`/usage`, `/exec` …) and
@@ -17,6 +17,21 @@
 //! with a text that says why.
 
 use serde_json::Value;
+
+/// Token counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Input, cached tokens included.
+    pub input: u64,
+    /// Part of the input read from the cache.
+    pub cached: u64,
+    /// Part of the input written to the cache; only Anthropic's protocol says it.
+    pub written: u64,
+    /// Output, reasoning included.
+    pub output: u64,
+    /// Part of the output that only reasoned; only OpenAI's protocols say it.
+    pub reasoning: u64,
+}
 
 /// A tool call to make.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,10 +51,12 @@ pub struct Script {
     pub say: Option<String>,
     /// HTTP status to fail with: 400 to 599.
     pub fail: Option<u16>,
+    /// Whether to fail only until OpenClaw tries again.
+    pub fail_once: bool,
     /// Milliseconds before each piece of a stream, at most 10,000.
     pub slow_ms: u64,
-    /// Input and output tokens to report.
-    pub usage: Option<(u64, u64)>,
+    /// Tokens to report.
+    pub usage: Option<Usage>,
     /// Whether to break the stream off.
     pub cut: bool,
     /// A directive that could not be read, in words for the answer.
@@ -72,20 +89,23 @@ impl Script {
                 return next;
             }
             "fail" => match first.parse() {
-                Ok(status @ 400..=599) => self.fail = Some(status),
+                Ok(status @ 400..=599) => {
+                    self.fail = Some(status);
+                    self.fail_once = line.split_whitespace().nth(1) == Some("once");
+                }
                 _ => self.wrong("/fail takes a status from 400 to 599, as in /fail 503"),
             },
             "slow" => match first.trim_end_matches("ms").parse() {
                 Ok(pause @ 0..=MAX_SLOW_MS) => self.slow_ms = pause,
                 _ => self.wrong("/slow takes milliseconds up to 10000, as in /slow 200ms"),
             },
-            "tokens" => {
-                let mut counts = line.split_whitespace().map(str::parse);
-                match (counts.next(), counts.next()) {
-                    (Some(Ok(input)), Some(Ok(output))) => self.usage = Some((input, output)),
-                    _ => self.wrong("/tokens takes two counts, as in /tokens 1000 50"),
-                }
-            }
+            "tokens" => match counts(line) {
+                Some(usage) => self.usage = Some(usage),
+                None => self.wrong(
+                    "/tokens takes two counts, as in /tokens 1000 50, or five, of which the \
+                         third and fourth are parts of the first and the last is one of the second",
+                ),
+            },
             _ => self.cut = true,
         }
         after
@@ -120,6 +140,24 @@ impl Script {
     fn wrong(&mut self, why: &str) {
         self.mistake.get_or_insert_with(|| why.to_owned());
     }
+}
+
+/// What `/tokens` is followed by: numbers up to the first word that is none.
+fn counts(line: &str) -> Option<Usage> {
+    let numbers = line.split_whitespace().map_while(|word| word.parse().ok());
+    let numbers: Vec<u64> = numbers.take(5).collect();
+    let (&[input, output], more) = numbers.split_first_chunk()?;
+    let mut more = more.iter().copied();
+    let mut next = || more.next().unwrap_or_default();
+    let (cached, written, reasoning) = (next(), next(), next());
+    let fits = cached.checked_add(written)? <= input && reasoning <= output;
+    fits.then_some(Usage {
+        input,
+        cached,
+        written,
+        output,
+        reasoning,
+    })
 }
 
 /// The next directive's word and what follows it.
@@ -191,9 +229,29 @@ mod tests {
         assert_eq!(script.slow_ms, 20);
         let names: Vec<_> = script.tools.iter().map(|tool| tool.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(script.usage, Some((10, 5)));
+        let (input, output) = (10, 5);
+        let counted = Usage {
+            input,
+            output,
+            ..Usage::default()
+        };
+        assert_eq!(script.usage, Some(counted));
         assert!(script.cut);
         assert_eq!(script.say.as_deref(), Some("bye /now"));
+    }
+
+    #[test]
+    fn tokens_by_kind_end_with_the_first_word() {
+        let counted = Script::read("/tokens 100 20 60 30 8 and /say bye");
+        let all = Usage {
+            input: 100,
+            cached: 60,
+            written: 30,
+            output: 20,
+            reasoning: 8,
+        };
+        assert_eq!((counted.usage, counted.mistake), (Some(all), None));
+        assert_eq!(counted.say.as_deref(), Some("bye"));
     }
 
     #[test]
@@ -205,6 +263,8 @@ mod tests {
             "/fail 200",
             "/slow x",
             "/tokens 1",
+            "/tokens 10 5 8 3",
+            "/tokens 10 5 0 0 6",
         ] {
             assert!(Script::read(bad).mistake.is_some(), "{bad}");
         }

@@ -180,12 +180,13 @@ impl<D: Db> Core<D> {
         let own = agent.and_then(|agent| budgets.agent(agent));
         let provider = call.operation.dialect().provider();
         if !budgets.allows_model(agent, provider, &call.model) {
-            let refusal = Admission::Refused {
-                kind: ErrorKind::NotFound,
-                message: format!("the policy does not allow {provider}/{}", call.model),
-                retry_after_seconds: LIMIT_RETRY_SECONDS,
-            };
-            return Some((RefusalReason::ModelNotAllowed, refusal));
+            // Under a 404 OpenClaw would put words of its own.
+            let why = format!(
+                "the policy does not allow {provider}/{}. Choose another model or ask an admin of \
+                 this gateway; the limit resets when the policy allows it",
+                call.model
+            );
+            return Some((RefusalReason::ModelNotAllowed, limit(&why)));
         }
         let least =
             |gateway: Option<u32>, own: Option<u32>| [gateway, own].into_iter().flatten().min();
