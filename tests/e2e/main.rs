@@ -24,6 +24,7 @@ mod sleep;
 mod sources;
 mod stage;
 mod state;
+mod turns;
 mod websocket;
 
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         browser::before_restart(&world),
         chat::trials(&world),
         websocket::trials(&world),
+        turns::trials(&world),
         policy::trials(&world),
         governance::trials(&world),
         attacks::trials(&world),

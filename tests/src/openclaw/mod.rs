@@ -4,4 +4,4 @@ mod device;
 mod session;
 
 pub use device::Device;
-pub use session::{Client, Hello, OpenError, Session};
+pub use session::{Client, Hello, OpenError, Session, Told};

@@ -159,16 +159,36 @@ impl Session {
         }
     }
 
-    /// One chat turn: what the assistant says in the end.
+    /// One chat turn of agent `main`: what the assistant says in the end.
     ///
     /// # Errors
     /// When the turn is refused or fails.
     pub async fn turn(&mut self, session: &str, message: &str) -> anyhow::Result<String> {
+        let told = self.turn_of("main", session, message).await?;
+        if told.failed {
+            bail!("the turn failed: {}", told.payload);
+        }
+        if told.text.is_empty() {
+            bail!("a turn without a text: {}", told.payload);
+        }
+        Ok(told.text)
+    }
+
+    /// One chat turn of an agent: what the user is told in the end.
+    ///
+    /// # Errors
+    /// When the turn is not taken on or never ends.
+    pub async fn turn_of(
+        &mut self,
+        agent: &str,
+        session: &str,
+        message: &str,
+    ) -> anyhow::Result<Told> {
         // OpenClaw remembers these over connections, and answers a known one as before.
         let now = chrono::Utc::now().timestamp_micros();
         let run = format!("e2e-{session}-{now}-{}", self.last_id);
         let params = json!({
-            "sessionKey": format!("agent:main:{session}"),
+            "sessionKey": format!("agent:{agent}:{session}"),
             "message": message,
             "idempotencyKey": run,
         });
@@ -193,8 +213,8 @@ impl Session {
                 continue;
             }
             match payload.get("state").and_then(Value::as_str) {
-                Some("final") => return text_of(&payload),
-                Some("error" | "aborted") => bail!("the turn failed: {payload}"),
+                Some("final") => return Ok(Told::new(payload, false)),
+                Some("error" | "aborted") => return Ok(Told::new(payload, true)),
                 _ => {}
             }
         }
@@ -235,19 +255,34 @@ impl Session {
     }
 }
 
-fn text_of(payload: &Value) -> anyhow::Result<String> {
-    let parts = payload
-        .pointer("/message/content")
-        .and_then(Value::as_array);
-    let texts = parts
-        .into_iter()
-        .flatten()
-        .filter_map(|part| part.get("text")?.as_str());
-    let text: String = texts.collect();
-    if text.is_empty() {
-        bail!("a turn without a text: {payload}");
+/// How a turn ended, as the client of a user hears of it.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// What is shown: the answer, or why there is none.
+    pub text: String,
+    /// Whether the client is told of a failure rather than of an answer.
+    pub failed: bool,
+    /// The event as it came.
+    pub payload: Value,
+}
+
+impl Told {
+    fn new(payload: Value, failed: bool) -> Self {
+        let parts = payload
+            .pointer("/message/content")
+            .and_then(Value::as_array);
+        let texts = parts
+            .into_iter()
+            .flatten()
+            .filter_map(|part| part.get("text")?.as_str());
+        let error = payload.get("errorMessage").and_then(Value::as_str);
+        let text = texts.chain(error).collect();
+        Self {
+            text,
+            failed,
+            payload,
+        }
     }
-    Ok(text)
 }
 
 /// Why a connection was not opened.
