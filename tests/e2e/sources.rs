@@ -1,7 +1,10 @@
 //! Skills from a repository, and devices, as OpenClaw itself has them.
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, Error, ensure};
+use domain::proposal::{Proposal, State};
 use domain::wire::devices::{ActionState, DeviceAction, Devices};
+use domain::wire::gateway::GitPointer;
+use domain::wire::git::{ProposedState, SourceStatus};
 use e2e::client::Gateway;
 use e2e::git_host::GitHost;
 use e2e::openclaw::{Client, Device, Session};
@@ -29,6 +32,10 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
         world.trial(
             "sources::a_skill_pack_comes_from_its_repository_at_its_commit",
             skill_pack,
+        ),
+        world.trial(
+            "sources::a_merged_pull_request_is_the_next_commit_in_use",
+            pull_request,
         ),
         world.trial(
             "sources::a_device_is_approved_and_revoked_through_openclaw",
@@ -101,6 +108,92 @@ async fn skill_pack(stack: &Stack) -> anyhow::Result<()> {
         .edit_policy(|policy| policy.persistence.skill_packs.clear())
         .await?;
     Ok(())
+}
+
+async fn pull_request(stack: &Stack) -> anyhow::Result<()> {
+    let company = stack.gateway(COMPANY)?;
+    company.ready().await?;
+    let before = company.policy().await?.document;
+    let outcome = proposed_and_merged(stack, &company).await;
+    company.edit_policy(|policy| *policy = before).await?;
+    outcome
+}
+
+/// What the gateway says of the one repository.
+async fn source(company: &Gateway) -> anyhow::Result<SourceStatus> {
+    let mut sources = company.status().await?.state.sources.into_iter();
+    sources.next().context("no source")
+}
+
+async fn proposed_and_merged(stack: &Stack, company: &Gateway) -> anyhow::Result<()> {
+    let host = GitHost::start(stack.process.git_port()).await?;
+    let path = format!("skills/{NAME}/SKILL.md");
+    let text = |what: &str| format!("---\nname: {NAME}\ndescription: {what}\n---\nDo it.\n");
+    let first = host.commit(&path, &text("Pinned"))?;
+    let pack = json!({"repository": host.url, "commit": first, "branch": "main",
+        "path": "skills", "pull_requests": "github", "promote": "merged"});
+    let pack = serde_json::from_value(pack)?;
+    company
+        .edit_policy(|policy| {
+            let packs = &mut policy.persistence.skill_packs;
+            packs.extend(NAME.parse().ok().map(|name| (name, pack)));
+        })
+        .await?;
+    let draft = json!({"kind": "skill", "target": format!("{NAME}/{NAME}"),
+        "content": text("Proposed"), "reason": "It is clearer, and closes #1."});
+    let made = company.post("proposals").json(&draft).send().await?;
+    let made: Proposal = made.json(201)?;
+    ensure!(made.state == State::Pending, "{made:?}");
+    let proposed = wait::until("the pull request", wait::APPLY, async || {
+        let proposed = source(company).await?.proposed;
+        Ok(proposed.filter(|one| one.state == ProposedState::Open))
+    })
+    .await?;
+    let faults = host.with_api(|api| api.faults.clone());
+    ensure!(faults.is_empty(), "{faults:?}");
+    let shown = host.show(&proposed.branch, &path)?;
+    ensure!(shown == text("Proposed").trim(), "{shown}");
+    let page = host.url.replace(".git", "/pull/1");
+    ensure!(proposed.url.as_ref() == Some(&page), "{proposed:?}");
+    let decision = company.post(&format!("proposals/{}/approve", made.id));
+    decision.send().await?.problem(409, "conflict")?;
+
+    let merged = host.with_api(|api| api.merge(1)).map_err(Error::msg)?;
+    wait::until("the merged commit", wait::APPLY, async || {
+        let source = source(company).await?;
+        let in_use = source.in_use.map(|commit| commit.to_string());
+        Ok((source.pinned.as_str() == merged && in_use == Some(merged.clone())).then_some(()))
+    })
+    .await?;
+    let decided: Proposal = company
+        .get(&format!("proposals/{}", made.id))
+        .send()
+        .await?
+        .json(200)?;
+    ensure!(decided.state == State::Approved, "{decided:?}");
+    ensure!(decided.pull_request == Some(page), "{decided:?}");
+    wait::until("OpenClaw to read the skill", wait::APPLY, async || {
+        let mut session = session(stack).await?;
+        let answer = session.call("skills.status", json!({})).await?;
+        let mut skills = answer["skills"].as_array().into_iter().flatten();
+        let found = skills.find(|skill| skill["name"] == NAME);
+        Ok(found
+            .is_some_and(|skill| skill["description"] == "Proposed")
+            .then_some(()))
+    })
+    .await?;
+    let registry = stack.registry()?;
+    wait::until("the registry to know it", wait::HEARTBEATS, async || {
+        let heard = registry.gateway(COMPANY).await?.heartbeat;
+        let pointers = heard.map(|heard| heard.pointers.git).unwrap_or_default();
+        let merged = |pointer: &GitPointer| {
+            let proposed = pointer.proposed.as_ref();
+            proposed.is_some_and(|one| one.state == ProposedState::Merged)
+                && pointer.commit == merged
+        };
+        Ok(pointers.iter().any(merged).then_some(()))
+    })
+    .await
 }
 
 async fn devices(stack: &Stack) -> anyhow::Result<()> {
