@@ -7,6 +7,7 @@ use domain::wire::gateway::GitPointer;
 use domain::wire::git::{ProposedState, SourceStatus};
 use e2e::client::Gateway;
 use e2e::git_host::GitHost;
+use e2e::machine::Inquiry;
 use e2e::openclaw::{Client, Device, Session};
 use e2e::stack::{COMPANY, Stack};
 use e2e::wait;
@@ -141,8 +142,14 @@ async fn proposed_and_merged(stack: &Stack, company: &Gateway) -> anyhow::Result
         .await?;
     let draft = json!({"kind": "skill", "target": format!("{NAME}/{NAME}"),
         "content": text("Proposed"), "reason": "It is clearer, and closes #1."});
-    let made = company.post("proposals").json(&draft).send().await?;
-    let made: Proposal = made.json(201)?;
+    // By an agent: nobody decides their own.
+    let container = stack.container(COMPANY)?;
+    let headers = json!({ "authorization": format!("Bearer {}", container.model_key()?) });
+    let proposal = Inquiry::post("http://governance.internal/v1/proposals", headers, draft);
+    let replies = container.ask(&[proposal], false).await?;
+    let reply = replies.first().context("no reply")?;
+    let made: Proposal = serde_json::from_str(&reply.body)
+        .with_context(|| format!("{} {}", reply.status, reply.body))?;
     ensure!(made.state == State::Pending, "{made:?}");
     let proposed = wait::until("the pull request", wait::APPLY, async || {
         let proposed = source(company).await?.proposed;

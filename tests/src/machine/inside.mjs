@@ -12,7 +12,7 @@ const ask = async ({ url, method = "GET", headers = {}, body }) => {
       redirect: "manual",
       signal: AbortSignal.timeout(30000),
     });
-    return { status: response.status, body: (await response.text()).slice(0, 20000) };
+    return { status: response.status, body: (await response.text()).slice(0, 200_000) };
   } catch (error) {
     return { status: 0, body: error.cause?.code ?? error.name };
   }
