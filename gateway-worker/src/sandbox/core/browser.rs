@@ -165,6 +165,7 @@ impl<D: Db> Core<D> {
                 self.browser.open.retain(|open| open.id != id);
                 browser::remove(&self.db, id)?;
                 browser::give_back(&self.db, self.day(now))?;
+                self.foresee(now)?;
                 self.count_refusal(RefusalReason::Provider, None, now)?;
                 Err(Problem::unavailable(
                     "The browser service opens no session just now; try again later.",
@@ -206,6 +207,8 @@ impl<D: Db> Core<D> {
     /// Counts the time that has passed, and closes what may not go on.
     pub(super) fn look_after_browser(&mut self, now: DateTime<Utc>) -> Result<(), StorageError> {
         if self.browser.open.is_empty() {
+            // One that did not open leaves this behind, and the alarm would never rest.
+            self.browser.used_up_at = None;
             return Ok(());
         }
         let zone = self.newest.document.budgets.time_zone.clone();

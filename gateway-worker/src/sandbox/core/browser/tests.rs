@@ -149,6 +149,21 @@ fn the_day_has_so_many_sessions_and_one_that_did_not_open_is_none() {
 }
 
 #[test]
+fn a_session_that_did_not_open_leaves_nothing_due() {
+    let (mut core, key) = with_browser(json!({"minutes_per_day": 1}));
+    let asked = core.browser_asked(&key, &BrowserAsk::Open, "a".to_owned(), t0());
+    assert!(matches!(asked, Ok(BrowserVerdict::Opening { .. })));
+    assert_eq!(core.browser_due_at(), Some(after(60)));
+    let problem = core.browser_opened("a", None, after(1));
+    assert_eq!(problem.map_err(|problem| problem.status), Err(503));
+    assert_eq!(core.browser_due_at(), None);
+    // Nor does a time that an earlier life of the object worked out.
+    core.browser.used_up_at = Some(after(60));
+    core.look_after_browser(after(61)).expect("no fault");
+    assert_eq!(core.browser_due_at(), None);
+}
+
+#[test]
 fn minutes_that_are_used_up_close_what_is_open() {
     let (mut core, key) = with_browser(json!({"minutes_per_day": 2}));
     open(&mut core, &key, "s1", t0()).expect("opens");
