@@ -266,6 +266,10 @@ impl<D: Db> Core<D> {
         let Some(mut pull) = self.pulls.sources.get(&name).cloned() else {
             return Ok(());
         };
+        if pull.repository != job.source.repository || pull.branch != job.branch {
+            // It was given up, and another branch has begun since: what it says is of the old one.
+            return Ok(());
+        }
         let before = pull.clone();
         let id = job.change.as_ref().map(|change| change.proposal.clone());
         let asked = |pull: &mut Pull| pull.queue.retain(|other| Some(other) != id.as_ref());
@@ -313,14 +317,15 @@ impl<D: Db> Core<D> {
                 )?;
                 self.settle_carried(&pull, State::Rejected, &format!("Closed: {url}"), now)?;
             }
-            Err(Failure::Refused(why)) => {
+            Err(Failure::Refused(why)) if job.change.is_some() => {
                 asked(&mut pull);
                 let words = words(&why);
                 let what = format!("{name}: {}: {words}", id.unwrap_or_default());
                 self.note(GATEWAY, "git.pull_request_failed", &what, now)?;
                 (pull.problem, pull.due_at) = (Some(words), Some(now));
             }
-            Err(Failure::Later(why)) => {
+            // A look has no change to give up: at once again would be for ever.
+            Err(Failure::Refused(why) | Failure::Later(why)) => {
                 let words = words(&why);
                 if before.problem.as_ref() != Some(&words) {
                     let what = format!("{name}: {words}");

@@ -10,6 +10,7 @@ use domain::wire::init::Report;
 use serde_json::{Value, json};
 
 use super::Pulls;
+use crate::forge::Outcome;
 use crate::forge::tests::Host;
 use crate::sandbox::core::tests::{MemoryDb, actions, launched, reopen, t0};
 use crate::sandbox::core::{Core, Principal};
@@ -292,6 +293,56 @@ fn a_host_that_is_down_is_asked_again_and_an_isolate_that_ends_loses_nothing() {
     assert!(core.begin_pull(LINE, later_on).expect("no fault").is_none());
     let given_up = later_on + TimeDelta::seconds(121);
     assert!(core.begin_pull(LINE, given_up).expect("no fault").is_some());
+}
+
+#[test]
+fn a_look_that_is_refused_waits_before_the_next() {
+    let host = Host::new();
+    let mut core = gateway(&host, "manual");
+    propose(&mut core, Kind::Skill, "house/cook", json!("x"));
+    work(&mut core, &host, t0());
+    let proposed = source(&core, "packs/house").proposed.expect("a branch");
+    // Nothing is proposed to our own branch, so every look is refused.
+    let mut document = core.newest().document.clone();
+    for (_, pack) in &mut document.persistence.skill_packs {
+        pack.branch = Some(proposed.branch.clone());
+    }
+    core.save_policy(document, "ada@example.com", None, t0())
+        .expect("saved");
+    assert_eq!(work(&mut core, &host, later(16)), 1);
+    assert_eq!(work(&mut core, &host, later(17)), 0);
+    let noted = |core: &Core<MemoryDb>| {
+        let actions = actions(core);
+        let failed = |action: &&String| action.ends_with(" git.pull_request_failed");
+        actions.iter().filter(failed).count()
+    };
+    assert_eq!(noted(&core), 1);
+    assert_eq!(work(&mut core, &host, later(40)), 1);
+    assert_eq!(noted(&core), 1, "the same words once");
+    let problem = source(&core, "packs/house").proposed.expect("kept").problem;
+    assert!(problem.is_some_and(|why| why.contains("no name of ours")));
+}
+
+#[test]
+fn a_job_that_was_given_up_says_nothing_of_the_next_branch() {
+    let host = Host::new();
+    let mut core = gateway(&host, "manual");
+    propose(&mut core, Kind::Skill, "house/cook", json!("x"));
+    work(&mut core, &host, t0());
+    let slow = core.begin_pull(LINE, later(16)).expect("no fault");
+    let slow = slow.expect("a job");
+    host.close(1);
+    work(&mut core, &host, later(200));
+    propose(&mut core, Kind::Skill, "house/cook", json!("y"));
+    work(&mut core, &host, later(201));
+    let before = source(&core, "packs/house").proposed;
+    let outcome = Outcome::Open {
+        commit: None,
+        number: 1,
+    };
+    core.pull_done(&slow, Ok(outcome), later(202))
+        .expect("no fault");
+    assert_eq!(source(&core, "packs/house").proposed, before);
 }
 
 #[test]
