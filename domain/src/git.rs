@@ -83,10 +83,13 @@ pub fn is_bounded(states: &[GitState]) -> bool {
     states.len() <= MAX_SOURCES && states.iter().all(short)
 }
 
-/// A problem in the words that are kept: one line, not too long.
+/// A problem in the words that are kept: one line, not too long, without what steers a
+/// terminal: a registry refuses a heartbeat that has such letters.
 #[must_use]
 pub fn words(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let apart = |letter: char| letter.is_whitespace() || letter.is_control();
+    let parts = text.split(apart).filter(|part| !part.is_empty());
+    let line = parts.collect::<Vec<_>>().join(" ");
     line.chars().take(MAX_WORDS).collect()
 }
 
@@ -242,6 +245,7 @@ mod tests {
     #[test]
     fn words_of_a_program_are_one_short_line() {
         assert_eq!(words("fatal: a\n\tb"), "fatal: a b");
+        assert_eq!(words("\u{1b}[31mred\u{7f}\0"), "[31mred");
         assert_eq!(words(&"x".repeat(9_000)).len(), 500);
     }
 }

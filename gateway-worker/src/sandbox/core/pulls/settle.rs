@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::git::change::{pinned_at, skill_of_pack};
-use domain::git::{self, Source};
+use domain::git::{self, Source, words};
 use domain::policy::{CommitId, Promotion, save_faults};
 use domain::proposal::State;
 
@@ -58,13 +58,13 @@ impl<D: Db> Core<D> {
         now: DateTime<Utc>,
     ) -> Result<(), StorageError> {
         let url = url(source, pull);
-        let words = format!("{}: {url} as {commit}", source.name);
-        self.note(GATEWAY, "git.pull_request_merged", &words, now)?;
+        let what = format!("{}: {url} as {commit}", source.name);
+        self.note(GATEWAY, "git.pull_request_merged", &what, now)?;
         self.settle_carried(pull, State::Approved, &format!("Merged: {url}"), now)?;
         if let Err(why) = self.promote(source, pull, commit, &url, now)? {
-            let why = format!("merged, and not in use: {why}");
-            let words = format!("{}: {why}", source.name);
-            self.note(GATEWAY, "git.not_promoted", &words, now)?;
+            let why = words(&format!("merged, and not in use: {why}"));
+            let what = format!("{}: {why}", source.name);
+            self.note(GATEWAY, "git.not_promoted", &what, now)?;
             pull.problem = Some(why);
         }
         Ok(())
