@@ -28,10 +28,16 @@ mod turns;
 mod websocket;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use libtest_mimic::Arguments;
 
 use crate::stage::World;
+
+/// How many of the slowest scenarios are named at the end.
+const SLOWEST: usize = 25;
+/// What is not worth naming.
+const SLOW: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     // libtest-mimic takes one filter where the others take many.
@@ -73,6 +79,10 @@ fn main() -> ExitCode {
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
     trials.retain(|trial| wanted(trial.name()));
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let slowest = world.took().into_iter().take(SLOWEST);
+    for (time, name) in slowest.filter(|(time, _)| *time >= SLOW) {
+        println!("{:>4} s  {name}", time.as_secs());
+    }
     let left = world.close();
     if let Err(error) = &left {
         eprintln!("error: the stack did not end well: {error:#}");

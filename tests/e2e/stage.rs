@@ -1,6 +1,7 @@
 //! The one stack that the scenarios share, started when the first of them needs it.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use e2e::environment::Environment;
@@ -15,6 +16,7 @@ pub(crate) struct World(Arc<Shared>);
 struct Shared {
     runtime: Runtime,
     stage: Mutex<Stage>,
+    took: Mutex<Vec<(Duration, String)>>,
 }
 
 /// The environment, the stack when it runs, and where it keeps its state.
@@ -42,6 +44,7 @@ impl World {
         Ok(Self(Arc::new(Shared {
             runtime,
             stage: Mutex::new(stage),
+            took: Mutex::default(),
         })))
     }
 
@@ -61,11 +64,23 @@ impl World {
         F: AsyncFnOnce(&mut Stage) -> anyhow::Result<()> + Send + 'static,
     {
         let shared = Arc::clone(&self.0);
+        let title = name.to_owned();
         Trial::test(name, move || {
             let mut stage = shared.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            let begun = Instant::now();
             let outcome = shared.runtime.block_on(scenario(&mut stage));
+            let mut took = shared.took.lock().unwrap_or_else(PoisonError::into_inner);
+            took.push((begun.elapsed(), title));
             outcome.map_err(|error| Failed::from(format!("{error:#}")))
         })
+    }
+
+    /// What the scenarios took, the slowest first.
+    pub(crate) fn took(&self) -> Vec<(Duration, String)> {
+        let took = self.0.took.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut took = took.clone();
+        took.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        took
     }
 
     /// Ends the stack, if one runs.

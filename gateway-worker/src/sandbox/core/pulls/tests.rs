@@ -304,7 +304,7 @@ fn a_look_that_is_refused_waits_before_the_next() {
     let proposed = source(&core, "packs/house").proposed.expect("a branch");
     // Nothing is proposed to our own branch, so every look is refused.
     let mut document = core.newest().document.clone();
-    for (_, pack) in &mut document.persistence.skill_packs {
+    for pack in document.persistence.skill_packs.values_mut() {
         pack.branch = Some(proposed.branch.clone());
     }
     core.save_policy(document, "ada@example.com", None, t0())
