@@ -11,7 +11,7 @@ pub use state::{StateAsk, StatePrepared, StateTicket, SweepPlan};
 
 use domain::access::Identity;
 use domain::audit::{Head, Origin};
-use domain::metering::{ErrorKind, Operation as ModelOperation, Reading};
+use domain::metering::{AccountFault, ErrorKind, Operation as ModelOperation, Reading};
 use domain::problem::Problem;
 use domain::proposal::Draft;
 use domain::wire::devices::DeviceVerb;
@@ -118,6 +118,9 @@ pub enum Command {
         call: String,
         /// What it used; none when the provider refused it and it cost nothing.
         ending: Option<Ending>,
+        /// What it was refused for, where that is the gateway's account.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<AccountFault>,
     },
 }
 

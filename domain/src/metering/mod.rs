@@ -10,6 +10,7 @@
 mod attribution;
 mod dialect;
 mod estimate;
+mod fault;
 mod operation;
 mod request;
 mod sse;
@@ -17,6 +18,7 @@ mod sse;
 pub use attribution::{Attribution, clean_session};
 pub use dialect::{BUDGET_MESSAGE_PREFIX, Dialect, ErrorKind, LIMIT_MESSAGE_PREFIX};
 pub use estimate::{BYTES_PER_TOKEN, estimate_tokens};
+pub use fault::AccountFault;
 pub use operation::Operation;
 pub use request::{ModelRequest, RequestError, read_request};
 

@@ -8,6 +8,7 @@ use domain::wire::usage::CallOutcome;
 use futures_channel::oneshot;
 use futures_util::{Stream, StreamExt};
 
+use super::watch::Ended;
 use crate::command::Ending;
 
 /// Passes chunks on untouched; when it ends, or is given up because the client
@@ -21,7 +22,7 @@ where
     /// Milliseconds since the call started.
     since: T,
     first_byte_ms: Option<u64>,
-    meter: Option<(Meter, oneshot::Sender<Option<Ending>>)>,
+    meter: Option<(Meter, oneshot::Sender<Ended>)>,
 }
 
 impl<S, T: Fn() -> u64> Metered<S, T> {
@@ -31,7 +32,7 @@ impl<S, T: Fn() -> u64> Metered<S, T> {
         meter: Meter,
         request_bytes: u64,
         since: T,
-        ended: oneshot::Sender<Option<Ending>>,
+        ended: oneshot::Sender<Ended>,
     ) -> Self {
         Self {
             inner,
@@ -51,7 +52,7 @@ impl<S, T: Fn() -> u64> Metered<S, T> {
                 outcome,
             };
             // Nobody waits for it only when the Worker itself is going away.
-            let _ = ended.send(Some(ending));
+            let _ = ended.send(Ok(ending));
         }
     }
 }
@@ -104,7 +105,7 @@ mod tests {
 
     type Metering = (
         Box<dyn Stream<Item = Result<Vec<u8>, &'static str>> + Unpin>,
-        oneshot::Receiver<Option<Ending>>,
+        oneshot::Receiver<Ended>,
     );
 
     fn metered(chunks: Chunks) -> Metering {
@@ -114,7 +115,7 @@ mod tests {
         (Box::new(stream), ending)
     }
 
-    fn ending(receiver: oneshot::Receiver<Option<Ending>>) -> Ending {
+    fn ending(receiver: oneshot::Receiver<Ended>) -> Ending {
         receiver
             .now_or_never()
             .expect("settled")

@@ -5,6 +5,7 @@ pub mod git;
 pub mod governance;
 pub mod metered;
 pub mod models;
+mod refusal;
 mod state;
 mod stored_length;
 mod watch;

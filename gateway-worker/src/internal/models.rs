@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::metering::{
-    Dialect, ErrorKind, Framing, LIMIT_MESSAGE_PREFIX, Meter, ModelRequest, Operation,
-    clean_session, read_request,
+    Dialect, ErrorKind, Framing, Meter, ModelRequest, Operation, clean_session, read_request,
 };
 use domain::problem::Problem;
 use edge::credentials::{self, Credential};
@@ -19,12 +18,13 @@ use worker::{
 };
 
 use super::metered::Metered;
-use super::watch::{self, Watched};
+use super::refusal::{self, Refusal, passed_back};
+use super::watch::{self, Ended, Watched};
 use crate::adapters::body;
 use crate::adapters::clock::now;
 use crate::adapters::env::{Upstream, Upstreams};
 use crate::adapters::sandbox_stub::SandboxStub;
-use crate::command::{Admission, CallRequest, Command, Ending};
+use crate::command::{Admission, CallRequest, Command};
 use crate::settings::Settings;
 
 /// Largest request, in bytes. Pictures travel inside it as base64.
@@ -36,40 +36,12 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-/// Most of a provider's refusal that is passed on, in bytes.
-const MAX_ERROR: usize = 64 * 1024;
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Carries the id of OpenClaw's session, where its configuration asks for it.
 const SESSION_HEADER: &str = "x-session-affinity";
 /// Host of Cloudflare's AI Gateway, whose OpenAI addresses hold no version.
 const AI_GATEWAY: &str = "https://gateway.ai.cloudflare.com/";
-/// Headers of the answer that reach OpenClaw.
-const PASSED_BACK: &[&str] = &[
-    "cache-control",
-    "content-type",
-    "request-id",
-    "retry-after",
-    "x-request-id",
-];
-
-/// An answer that the gateway itself gives in the provider's shape.
-struct Refusal {
-    kind: ErrorKind,
-    message: String,
-    retry_after: Option<u32>,
-}
-
-impl Refusal {
-    fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            retry_after: None,
-        }
-    }
-}
-
 /// Serves one request.
 pub(super) async fn serve(
     request: &mut Request,
@@ -91,7 +63,7 @@ pub(super) async fn serve(
         }
         _ => Err(Refusal::new(ErrorKind::NotFound, offered(dialect))),
     };
-    outcome.or_else(|refusal| refused(dialect, &refusal))
+    outcome.or_else(|refusal| refusal.response(dialect))
 }
 
 fn offered(dialect: Dialect) -> String {
@@ -153,13 +125,13 @@ async fn call(
         }
         Ok(answer) => {
             // The end of the call cancels what is left of the answer, so it is read before.
-            let refusal = failed(answer).await;
-            let _ = ended.send(None);
+            let (refusal, fault) = refusal::of_provider(answer, dialect).await;
+            let _ = ended.send(Err(fault));
             refusal
         }
         Err(error) => {
             console_error!("{}: {error}", dialect.provider());
-            let _ = ended.send(None);
+            let _ = ended.send(Err(None));
             Err(Refusal::new(
                 ErrorKind::Upstream,
                 "the provider cannot be reached",
@@ -294,7 +266,7 @@ fn target(base: &str, operation: Operation) -> String {
 fn metered(
     mut answer: Response,
     progress: Progress,
-    ended: oneshot::Sender<Option<Ending>>,
+    ended: oneshot::Sender<Ended>,
 ) -> std::result::Result<Response, Refusal> {
     let Progress {
         operation,
@@ -320,58 +292,6 @@ fn metered(
     Ok(response
         .with_status(answer.status_code())
         .with_headers(headers))
-}
-
-/// The provider refused; what it says about the real key stays here.
-async fn failed(mut answer: Response) -> std::result::Result<Response, Refusal> {
-    let status = answer.status_code();
-    match status {
-        // As a fault of the provider's OpenClaw would try it again for a minute and a half.
-        401 | 403 => Err(Refusal::new(
-            ErrorKind::Limit,
-            format!(
-                "{LIMIT_MESSAGE_PREFIX}: the provider does not accept the gateway's key, until an \
-                 operator of this gateway resets it."
-            ),
-        )),
-        300..=399 => Err(Refusal::new(
-            ErrorKind::Upstream,
-            "the provider wants to redirect the call",
-        )),
-        _ => {
-            let refusal = |_| Refusal::new(ErrorKind::Upstream, "the provider failed");
-            let headers = passed_back(&answer).map_err(refusal)?;
-            let body = body::beginning(&mut answer, MAX_ERROR)
-                .await
-                .map_err(refusal)?;
-            let response = Response::from_bytes(body).map_err(refusal)?;
-            Ok(response.with_status(status).with_headers(headers))
-        }
-    }
-}
-
-fn passed_back(answer: &Response) -> Result<Headers> {
-    let headers = Headers::new();
-    for name in PASSED_BACK {
-        if let Some(value) = answer.headers().get(name)? {
-            headers.set(name, &value)?;
-        }
-    }
-    Ok(headers)
-}
-
-fn refused(dialect: Dialect, refusal: &Refusal) -> Result<Response> {
-    let body = dialect.error(refusal.kind, &refusal.message);
-    let response = edge::reply::json(refusal.kind.status(), &body)?;
-    if let Some(seconds) = refusal
-        .retry_after
-        .filter(|_| refusal.kind.says_when_to_retry())
-    {
-        response
-            .headers()
-            .set("retry-after", &seconds.to_string())?;
-    }
-    Ok(response)
 }
 
 #[cfg(test)]

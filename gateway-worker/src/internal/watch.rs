@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
+use domain::metering::AccountFault;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
 use worker::{AbortController, Delay, console_error};
 
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::command::{Command, Ending, Renewal};
+
+/// How a call ended; an error when the provider refused it, and whether that was because
+/// of the gateway's account.
+pub(super) type Ended = Result<Ending, Option<AccountFault>>;
 
 /// How often the Durable Object is asked whether the call may go on.
 const EVERY: Duration = Duration::from_secs(10);
@@ -22,7 +27,7 @@ pub(super) struct Watched {
     /// Ends it at the provider.
     pub(super) abort: AbortController,
     /// How it ended, once it has.
-    pub(super) ending: oneshot::Receiver<Option<Ending>>,
+    pub(super) ending: oneshot::Receiver<Ended>,
 }
 
 /// Looks after a call until it has ended.
@@ -43,7 +48,12 @@ pub(super) async fn over(watched: Watched) {
                 if let Some(abort) = abort.take() {
                     abort.abort();
                 }
-                if let Err(problem) = sandbox.ask(&Command::Settle { call, ending }).await {
+                let settle = Command::Settle {
+                    call,
+                    ending: ending.ok(),
+                    fault: ending.err().flatten(),
+                };
+                if let Err(problem) = sandbox.ask(&settle).await {
                     console_error!("usage: {problem}");
                 }
                 return;

@@ -65,8 +65,15 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
             let renewal = shell.with(|core| Ok(core.renew_browser(&session, used, now())?))?;
             Reply::ok(&renewal)
         }
-        Command::Settle { call, ending } => {
-            shell.with(|core| Ok(core.settle(&call, ending, now())?))?;
+        Command::Settle {
+            call,
+            ending,
+            fault,
+        } => {
+            shell.with(|core| match (ending, fault) {
+                (None, fault) => Ok(core.refused_by_provider(&call, fault, now())?),
+                (ending, _) => Ok(core.settle(&call, ending, now())?),
+            })?;
             Reply::ok(&())
         }
     }

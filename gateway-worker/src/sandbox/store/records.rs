@@ -34,6 +34,8 @@ pub enum Record {
     Extensions,
     /// Who stopped all model calls.
     ModelsStop,
+    /// What is wrong with the gateway's accounts at model providers.
+    ProviderFaults,
     /// What OpenClaw says of devices, and what is done about them.
     Devices,
     /// How far what comes from Git repositories is.
@@ -61,6 +63,7 @@ impl Record {
             Self::Unsaved => "unsaved_proposals",
             Self::Extensions => "extensions",
             Self::ModelsStop => "models_stop",
+            Self::ProviderFaults => "provider_faults",
             Self::Devices => "devices",
             Self::Git => "git",
             Self::Pulls => "pulls",

@@ -1,6 +1,7 @@
 //! Models: which calls may start, what they used, and who stops or extends them.
 
 mod admit;
+mod faults;
 mod operators;
 mod refusals;
 mod report;
@@ -19,6 +20,7 @@ use crate::ports::{Db, StorageError};
 use crate::sandbox::store::ledger::LearntKey;
 use crate::sandbox::store::records::{self, Record};
 use crate::sandbox::store::{calls, ledger};
+use faults::Faults;
 use refusals::Refusals;
 
 /// How long a call may be silent before it counts in full. The Worker renews it
@@ -40,6 +42,7 @@ pub(super) struct Models {
     /// Starts of the last minute: Unix milliseconds and agent, oldest first.
     starts: VecDeque<(i64, Option<String>)>,
     refusals: Refusals,
+    faults: Faults,
 }
 
 impl Models {
@@ -51,6 +54,7 @@ impl Models {
             stop: records::load(db, Record::ModelsStop)?,
             starts: calls::starts_since(db, now - TimeDelta::minutes(1))?.into(),
             refusals: Refusals::default(),
+            faults: records::load(db, Record::ProviderFaults)?.unwrap_or_default(),
         })
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::budget::Amount;
 use domain::metering::{Source, Usage};
 use domain::policy::ModelSpec;
-use domain::wire::usage::{CallOutcome, RefusalReason, account_words};
+use domain::wire::usage::{CallOutcome, account_words};
 
 use super::{LEASE, MAX_LEARNT};
 use crate::command::{Ending, Renewal};
@@ -26,13 +26,11 @@ impl<D: Db> Core<D> {
         ending: Option<Ending>,
         now: DateTime<Utc>,
     ) -> Result<(), StorageError> {
+        let Some(ending) = ending else {
+            return self.refused_by_provider(call, None, now);
+        };
         let Some(live) = ledger::end(&self.db, call)? else {
             return Ok(());
-        };
-        let Some(ending) = ending else {
-            self.models.ledger.release(call);
-            let agent = live.hold.agent.as_deref();
-            return self.count_refusal(RefusalReason::Provider, agent, now);
         };
         let (usage, source) =
             self.believable(&live, ending.reading.usage, ending.reading.source, now)?;
@@ -59,7 +57,7 @@ impl<D: Db> Core<D> {
         if source == Source::Reported {
             self.learn(&live, usage)?;
         }
-        Ok(())
+        self.faults_over(&live.provider)
     }
 
     /// A call is still under way; whether it may go on.

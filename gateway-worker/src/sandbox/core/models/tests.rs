@@ -1,7 +1,7 @@
 //! Admission, settlement and reports over a real SQLite.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::metering::{ErrorKind, Reading, Source, Usage};
+use domain::metering::{AccountFault, Dialect, ErrorKind, Reading, Source, Usage};
 use domain::policy::Policy;
 use domain::wire::usage::{CallOutcome, GrantExtension, RefusalReason, StopModels};
 use serde_json::{Value, json};
@@ -297,6 +297,68 @@ fn refused_calls_are_counted_by_reason_and_not_written_one_by_one() {
     let mut core = reopened(core, later);
     core.tick(t0() + TimeDelta::days(100)).expect("ticks");
     assert_eq!(written(&core), 0);
+}
+
+#[test]
+fn a_fault_of_the_account_at_a_provider_is_in_the_audit_once() {
+    let (mut core, key) = with_budgets(json!({}));
+    let noted = |core: &TestCore| {
+        let entries = audit::page(core.db(), None).expect("audit").items;
+        let noted = entries
+            .into_iter()
+            .filter(|e| e.action == "provider.refused");
+        noted.map(|entry| entry.detail).collect::<Vec<_>>()
+    };
+    let refuse = |core: &mut TestCore, fault, at| {
+        core.admit(&key, &call("m1", 1, 1), "a".into(), at)
+            .expect("answered");
+        core.refused_by_provider("a", fault, at).expect("released");
+        // Whatever is heard of it again.
+        core.refused_by_provider("a", fault, at).expect("released");
+    };
+    let works = |core: &mut TestCore, at| {
+        core.admit(&key, &call("m1", 1, 1), "a".into(), at)
+            .expect("answered");
+        core.settle("a", used(1, 1), at).expect("settled");
+    };
+    for _ in 0..100 {
+        refuse(&mut core, Some(AccountFault::Credit), t0());
+    }
+    refuse(&mut core, None, t0());
+    let credit = "openai says that the gateway's account is out of credit";
+    assert_eq!(noted(&core), [credit]);
+    // Not again by an object that starts, nor where calls go through in between.
+    core.tick(t0() + TimeDelta::seconds(2)).expect("ticks");
+    let mut core = reopened(core, t0());
+    refuse(&mut core, Some(AccountFault::Credit), t0());
+    for _ in 0..10 {
+        works(&mut core, t0());
+        refuse(&mut core, Some(AccountFault::Credit), t0());
+    }
+    assert_eq!(noted(&core).len(), 1);
+    // Another fault, and the same when it was over for a while.
+    refuse(&mut core, Some(AccountFault::Key), t0());
+    assert_eq!(noted(&core)[0], "openai does not accept the gateway's key");
+    let later = t0() + TimeDelta::minutes(11);
+    refuse(&mut core, Some(AccountFault::Credit), later);
+    assert_eq!(noted(&core).len(), 2);
+    works(&mut core, later);
+    refuse(&mut core, Some(AccountFault::Credit), later);
+    assert_eq!(noted(&core).len(), 3);
+    let rows = core.refusals("2026-11-22", "2026-11-22").expect("rows");
+    let refused: u64 = rows.iter().map(|row| row.calls).sum();
+    assert_eq!((rows[0].reason, refused), (RefusalReason::Provider, 115));
+    assert_eq!(core.models.ledger.under_way(None), 0);
+}
+
+#[test]
+fn what_is_told_of_an_account_is_shown_once() {
+    for fault in [AccountFault::Key, AccountFault::Credit] {
+        for dialect in [Dialect::Openai, Dialect::Anthropic] {
+            let message = fault.message(dialect);
+            assert!(is_shown_once(&message), "{message}");
+        }
+    }
 }
 
 #[test]
