@@ -14,6 +14,8 @@ use domain::audit::{Head, Origin};
 use domain::metering::{AccountFault, ErrorKind, Operation as ModelOperation, Reading};
 use domain::problem::Problem;
 use domain::proposal::Draft;
+use domain::secret::Secret;
+use domain::wire::clones::GrantSnapshot;
 use domain::wire::devices::DeviceVerb;
 use domain::wire::gateway::{ExplainPolicy, JoinRegistry};
 use domain::wire::init::Report;
@@ -111,6 +113,17 @@ pub enum Command {
         session: String,
         /// Whether anything was asked of it lately.
         used: bool,
+    },
+    /// Another gateway fetches a generation with a code. Answer: [`StateTicket`].
+    Granted {
+        /// The code that came with it.
+        #[serde(with = "domain::secret::at_rest")]
+        code: Secret,
+        /// Which.
+        generation: u64,
+        /// From where.
+        #[serde(default)]
+        origin: Option<Origin>,
     },
     /// A model call ended.
     Settle {
@@ -356,6 +369,25 @@ pub enum Operation {
         generation: u64,
         /// Why.
         note: Option<String>,
+    },
+    /// `GET snapshots/N/grants`.
+    Grants {
+        /// Of which.
+        generation: u64,
+    },
+    /// `POST snapshots/N/grants`.
+    GrantSnapshot {
+        /// Which.
+        generation: u64,
+        /// For how long.
+        grant: GrantSnapshot,
+    },
+    /// `DELETE snapshots/N/grants/ID`.
+    EndGrant {
+        /// Of which.
+        generation: u64,
+        /// Which of its grants.
+        id: u64,
     },
     /// `GET devices`.
     Devices,

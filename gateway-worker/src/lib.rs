@@ -6,6 +6,7 @@
 //! `state.internal` and `git.internal`. No header can turn one into the other.
 
 pub mod adapters;
+pub mod clone;
 pub mod command;
 pub mod forge;
 pub mod front;
@@ -60,6 +61,12 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
         Ok(Destination::Api) => Ok(api::serve(&mut request, &url, &sandbox, &settings)
             .await?
             .into()),
+        Ok(Destination::Granted) => {
+            let bucket = adapters::r2::StateBucket::new(&env);
+            Ok(clone::serve(&request, &url, bucket.as_ref(), &sandbox)
+                .await?
+                .into())
+        }
         Ok(Destination::Openclaw) => proxy::serve(request.inner(), &url, &sandbox, &settings).await,
         Err(problem) => Ok(edge::reply::problem(&problem)?.into()),
     }

@@ -186,5 +186,6 @@ fn template(line: &str, parent: Option<u64>) -> Manifest {
         },
         packs: Vec::new(),
         totals: Totals::default(),
+        cloned_from: None,
     }
 }

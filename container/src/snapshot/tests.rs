@@ -155,6 +155,7 @@ fn template(generation: u64) -> Manifest {
         },
         packs: Vec::new(),
         totals: Totals::default(),
+        cloned_from: None,
     }
 }
 

@@ -345,6 +345,7 @@ impl Worker {
             },
             packs: Vec::new(),
             totals: Totals::default(),
+            cloned_from: None,
         }
     }
 

@@ -48,6 +48,21 @@ pub struct Manifest {
     pub packs: Vec<ObjectRef>,
     /// What it adds up to.
     pub totals: Totals,
+    /// The generation of another gateway that it is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloned_from: Option<ClonedFrom>,
+}
+
+/// Where a copied generation comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClonedFrom {
+    /// Origin of the gateway that it was fetched from.
+    pub gateway: String,
+    /// That gateway's line.
+    pub line: String,
+    /// Its number there.
+    pub generation: u64,
 }
 
 /// Why a snapshot is taken.
@@ -66,6 +81,8 @@ pub enum SnapshotReason {
     BeforeUpgrade,
     /// The container is about to end.
     Stop,
+    /// It was copied from another gateway.
+    Clone,
 }
 
 /// An object named by its content.
@@ -127,6 +144,32 @@ impl Manifest {
         Ok(())
     }
 
+    /// The same state as a generation of another line: what a clone writes there. Nothing
+    /// in it depends on when it is made, so that making it again makes the same bytes.
+    #[must_use]
+    pub fn cloned_into(self, line: &str, generation: u64, gateway: &str, sent: u64) -> Self {
+        Self {
+            cloned_from: Some(ClonedFrom {
+                gateway: gateway.to_owned(),
+                line: self.line,
+                generation: self.generation,
+            }),
+            line: line.to_owned(),
+            generation,
+            parent: None,
+            reason: SnapshotReason::Clone,
+            // Orders and versions of a policy are another gateway's.
+            order: None,
+            policy_version: None,
+            policy_hash: None,
+            totals: Totals {
+                sent_bytes: sent,
+                ..self.totals
+            },
+            ..self
+        }
+    }
+
     /// Checks what can be checked without the objects.
     ///
     /// # Errors
@@ -138,6 +181,8 @@ impl Manifest {
             Some(&self.tedix_version),
             self.openclaw_version.as_ref(),
             self.policy_hash.as_ref(),
+            self.cloned_from.as_ref().map(|from| &from.gateway),
+            self.cloned_from.as_ref().map(|from| &from.line),
         ];
         if texts
             .into_iter()

@@ -18,7 +18,7 @@ mod tests;
 
 pub use digest::{Digest, DigestError};
 pub use index::{Chunk, Directory, File, Index, Link, Pack};
-pub use manifest::{Manifest, ObjectRef, SnapshotReason, Totals};
+pub use manifest::{ClonedFrom, Manifest, ObjectRef, SnapshotReason, Totals};
 pub use path::{MAX_PATH, check_link, check_path};
 pub use retention::{DEFAULT_KEEP, Kept, Retention};
 

@@ -88,6 +88,7 @@ fn manifest() -> Manifest {
             sent_bytes: 100,
             skipped: 1,
         },
+        cloned_from: None,
     }
 }
 
@@ -132,6 +133,36 @@ fn manifest_json_format_unchanged() {
     assert_eq!(written, text);
     let bytes = serde_json::to_vec(&manifest()).expect("json");
     assert_eq!(Manifest::read(&bytes), Ok(manifest()));
+}
+
+#[test]
+fn a_clone_is_a_generation_of_its_own_line_and_says_where_it_comes_from() {
+    let clone = manifest().cloned_into("other", 1, "https://old.example.com", 90);
+    assert_eq!(clone.check(), Ok(()));
+    assert_eq!(clone.belongs("other", 1), Ok(()));
+    assert!(clone.belongs("line", 3).is_err());
+    let text = json!({
+        "schema": 1, "line": "other", "generation": 1,
+        "created_at": "2026-11-22T09:14:13Z", "reason": "clone",
+        "tedix_version": "0.1.0", "openclaw_version": "2026.9.6",
+        "index": { "key": "08".repeat(32), "bytes": 100, "raw_bytes": 400 },
+        "packs": [{ "key": "07".repeat(32), "bytes": 20, "raw_bytes": 8 }],
+        "totals": { "files": 2, "bytes": 11, "stored_bytes": 120, "sent_bytes": 90, "skipped": 1 },
+        "cloned_from": {
+            "gateway": "https://old.example.com", "line": "line", "generation": 3,
+        },
+    });
+    let mut written = serde_json::to_value(&clone).expect("json");
+    written["created_at"] = text["created_at"].clone();
+    assert_eq!(written, text);
+    let bytes = serde_json::to_vec(&clone).expect("json");
+    assert_eq!(Manifest::read(&bytes), Ok(clone.clone()));
+    // A clone of a clone names the gateway that it was fetched from.
+    let again = clone.cloned_into("third", 5, "https://new.example.com", 0);
+    let from = again.cloned_from.expect("a clone");
+    assert_eq!((from.line.as_str(), from.generation), ("other", 1));
+    let long = "x".repeat(201);
+    refused_manifest(|m| *m = m.clone().cloned_into("a", 1, &long, 0), "too long");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What travels between the parts, as JSON.
 //!
+//! - [`clones`]: what it says about copies of a gateway's state in another one.
 //! - [`devices`]: what it says about paired devices.
 //! - [`gateway`]: the governance API of one gateway, under `/_gateway/v1`.
 //! - [`git`]: what tedix-init brings from repositories, at `http://git.internal`.
@@ -15,6 +16,7 @@
 //! Requests refuse unknown fields; responses may gain fields, so readers ignore
 //! the ones that they do not know.
 
+pub mod clones;
 pub mod devices;
 pub mod gateway;
 pub mod git;

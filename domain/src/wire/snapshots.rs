@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::gateway::R2Pointer;
-use crate::state::{Digest, Manifest, SnapshotReason, Totals};
+use crate::state::{ClonedFrom, Digest, Manifest, SnapshotReason, Totals};
 
 /// One generation: a line of `GET snapshots`, newest first, and `GET snapshots/N`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +44,9 @@ pub struct Snapshot {
     /// What was wrong with it when a container last tried to restore it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
+    /// The generation of another gateway that it is a copy of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloned_from: Option<ClonedFrom>,
 }
 
 /// Where the gateway's state stands: part of `GET status`.
@@ -113,6 +116,7 @@ impl Snapshot {
             sha256: Digest::of(bytes),
             verified_at: None,
             damage: None,
+            cloned_from: manifest.cloned_from,
         }
     }
 

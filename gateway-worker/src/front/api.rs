@@ -102,7 +102,7 @@ async fn read(request: &mut Request, url: &Url, settings: &Settings) -> Result<C
 }
 
 /// Where a request came from, as far as the platform says.
-fn origin_of(header: impl Fn(&str) -> Option<String>) -> Origin {
+pub(crate) fn origin_of(header: impl Fn(&str) -> Option<String>) -> Origin {
     let address = header("cf-connecting-ip").and_then(|text| text.trim().parse::<IpAddr>().ok());
     Origin {
         door: Door::Public,

@@ -1,6 +1,7 @@
 //! Where a public request goes.
 
 use domain::problem::Problem;
+use domain::wire::clones::GRANTED_PATH;
 use domain::wire::gateway::{API_PREFIX, HEALTH_PATH};
 use domain::wire::openclaw::ADMIN_RPC_PATH;
 
@@ -19,6 +20,8 @@ pub enum Destination {
     Health,
     /// The governance API.
     Api,
+    /// A generation that is lent to another gateway.
+    Granted,
     /// OpenClaw.
     Openclaw,
 }
@@ -39,6 +42,10 @@ pub fn destination<'a>(
     }
     if path == HEALTH_PATH {
         return Ok(Destination::Health);
+    }
+    let lent = path.strip_prefix(API_PREFIX);
+    if lent.is_some_and(|path| is_below(path, GRANTED_PATH)) {
+        return Ok(Destination::Granted);
     }
     if is_below(path, API_PREFIX) {
         return Ok(Destination::Api);
@@ -113,6 +120,8 @@ mod tests {
         assert_eq!(to("/_gateway/healthz"), Ok(Destination::Health));
         assert_eq!(to("/_gateway/v1/status"), Ok(Destination::Api));
         assert_eq!(to("/_gateway/v1"), Ok(Destination::Api));
+        assert_eq!(to("/_gateway/v1/granted/7"), Ok(Destination::Granted));
+        assert_eq!(to("/_gateway/v1/grantedx"), Ok(Destination::Api));
         for path in [
             "/",
             "/chat",

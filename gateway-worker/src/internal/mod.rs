@@ -6,7 +6,7 @@ pub mod governance;
 pub mod metered;
 pub mod models;
 mod refusal;
-mod state;
+pub(crate) mod state;
 mod stored_length;
 mod watch;
 

@@ -8,6 +8,7 @@ mod budgets_get;
 mod devices;
 mod enrolment_get;
 mod enrolment_post;
+mod grants;
 mod models_stop;
 mod policy_coverage;
 mod policy_diff;
@@ -131,6 +132,14 @@ pub const ROUTES: &[Route] = &[
         SMALL,
         snapshots::read_restore,
     ),
+    get("/snapshots/{generation}/grants", grants::read_list),
+    post("/snapshots/{generation}/grants", SMALL, grants::read),
+    Route {
+        path: "/snapshots/{generation}/grants/{grant}",
+        method: "DELETE",
+        max_body: 0,
+        read: grants::read_end,
+    },
     get("/devices", |_| Ok(Operation::Devices)),
     post("/devices/{device}/approve", SMALL, |request| {
         devices::read(request, DeviceVerb::Approve)
@@ -210,7 +219,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 }
 
 /// Does an operation that needs nobody but the Durable Object; joining a
-/// registry, which needs the network, is the shell's.
+/// registry, which needs the network, is the shell's, and so is drawing a code.
 ///
 /// # Errors
 /// Whatever stands against it.
@@ -278,13 +287,17 @@ pub fn run<D: Db>(
         Operation::RestoreSnapshot { generation, note } => {
             snapshots::restore(core, &who, generation, note.as_deref(), now)
         }
+        Operation::Grants { generation } => grants::list(core, &who, generation, now),
+        Operation::EndGrant { generation, id } => grants::end(core, &who, generation, id, now),
         Operation::Devices => devices::list(core, &who, now),
         Operation::DecideDevice { verb, id, note } => {
             devices::decide(core, &who, verb, &id, note, now)
         }
         Operation::GetEnrolment => enrolment_get::run(core, &who),
         Operation::Join { .. } => Err(Problem::internal("Joining a registry needs the network.")),
+        Operation::GrantSnapshot { .. } => Err(Problem::internal("A code needs random bytes.")),
     }
 }
 
 pub use enrolment_post::authorize as authorize_join;
+pub use grants::grant as grant_snapshot;

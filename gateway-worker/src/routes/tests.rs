@@ -72,7 +72,13 @@ fn call(
         path: path.to_owned(),
         ..request.clone()
     };
-    run(core, &person(who), (route.read)(request)?, t0())
+    match (route.read)(request)? {
+        // The shell draws the code.
+        Operation::GrantSnapshot { generation, grant } => {
+            super::grant_snapshot(core, &person(who), generation, grant, [7; 32], t0())
+        }
+        operation => run(core, &person(who), operation, t0()),
+    }
 }
 
 fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result<u16, u16> {
@@ -82,7 +88,8 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         .replace("{version}", "1")
         .replace("{id}", "p9")
         .replace("{device}", "r-9")
-        .replace("{generation}", "1");
+        .replace("{generation}", "1")
+        .replace("{grant}", "1");
     let tag = format!("\"v{}\"", core.newest().version);
     let body = match path.as_str() {
         "/policy/explain" => json!({"questions": [{"tool": "exec"}]}),
@@ -91,6 +98,7 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         }
         path if path.starts_with("/proposals/") || path.starts_with("/devices/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
+        path if path.ends_with("/grants") => json!({"minutes": 60}),
         "/sandbox/destroy" => json!({}),
         "/budgets/extensions" => {
             json!({"tokens": 5, "until": (t0() + chrono::TimeDelta::hours(1)).to_rfc3339()})
@@ -103,6 +111,48 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
     outcome
         .map(|reply| reply.status)
         .map_err(|problem| problem.status)
+}
+
+#[test]
+fn a_grant_says_for_how_long_and_nothing_else() {
+    let mut core = with_people();
+    let mut grant = |body: Value| {
+        let request = request(None, &body);
+        let path = "/snapshots/1/grants";
+        call(&mut core, "ada@example.com", "POST", path, &request).expect_err("refused")
+    };
+    for (body, status, pointer) in [
+        (json!({"minutes": 60}), 404, None),
+        (json!({"minutes": 0}), 422, Some("/minutes")),
+        (json!({"minutes": 1441}), 422, Some("/minutes")),
+        (json!({"minutes": -1}), 422, Some("")),
+        (json!({"minutes": 60, "code": "mine"}), 422, Some("")),
+        (
+            json!({"minutes": 60, "note": "x".repeat(501)}),
+            422,
+            Some("/note"),
+        ),
+        (json!({}), 422, Some("")),
+    ] {
+        let problem = grant(body.clone());
+        let at = problem.errors.first().map(|error| error.pointer.as_str());
+        assert_eq!((problem.status, at), (status, pointer), "{body}");
+    }
+    let malformed = ApiRequest {
+        body: b"{".to_vec(),
+        ..request(None, &json!({}))
+    };
+    let path = "/snapshots/1/grants";
+    let refused = call(&mut core, "ada@example.com", "POST", path, &malformed);
+    assert_eq!(refused.expect_err("malformed").status, 400);
+    for path in [
+        "/snapshots/x/grants",
+        "/snapshots/1/grants/x",
+        "/snapshots/0/grants/1",
+    ] {
+        let none = call(&mut core, "ada@example.com", "DELETE", path, &malformed);
+        assert!(matches!(none.expect_err(path).status, 404 | 405), "{path}");
+    }
 }
 
 #[test]
@@ -162,6 +212,9 @@ fn who_may_do_what() {
     POST /snapshots                       403 403 409 409
     GET  /snapshots/{generation}          403 404 404 404
     POST /snapshots/{generation}/restore  403 403 403 404
+    GET  /snapshots/{generation}/grants   403 403 403 404
+    POST /snapshots/{generation}/grants   403 403 403 404
+    DELETE /snapshots/{generation}/grants/{grant} 403 403 403 404
     GET  /devices                         403 200 200 200
     POST /devices/{device}/approve        403 403 403 404
     POST /devices/{device}/reject         403 403 404 404

@@ -24,6 +24,29 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
         Command::Api {
             caller,
             origin,
+            operation: Operation::GrantSnapshot { generation, grant },
+        } => {
+            let random = random()?;
+            shell.with(|core| {
+                core.asked_from(origin, |core| {
+                    routes::grant_snapshot(core, &caller, generation, grant, random, now())
+                })
+            })
+        }
+        Command::Granted {
+            code,
+            generation,
+            origin,
+        } => {
+            let line = shell.line();
+            let ticket = shell.with(|core| {
+                core.asked_from(origin, |core| core.granted(&code, generation, &line, now()))
+            })?;
+            Reply::ok(&ticket)
+        }
+        Command::Api {
+            caller,
+            origin,
             operation,
         } => shell.with(|core| {
             core.asked_from(origin, |core| routes::run(core, &caller, operation, now()))
@@ -51,8 +74,7 @@ pub(super) async fn answer(shell: &Shell, command: Command) -> Outcome {
             Reply::ok(&renewal)
         }
         Command::State { credential, ask } => {
-            let random = edge::random::bytes::<32>()
-                .map_err(|_| Problem::internal("The platform has no random source."))?;
+            let random = random()?;
             let line = shell.line();
             shell.with(|core| core.state_asked(&credential, ask, &line, random, now()))
         }
@@ -96,6 +118,10 @@ async fn join_registry(
         })
     })?;
     Reply::with_status(201, &enrolment)
+}
+
+fn random() -> Result<[u8; 32], Problem> {
+    edge::random::bytes().map_err(|_| Problem::internal("The platform has no random source."))
 }
 
 /// 128 random bits in hex.

@@ -156,6 +156,7 @@ const fn reason(reason: SnapshotReason) -> &'static str {
         SnapshotReason::BeforeApply => "Before a change of the configuration",
         SnapshotReason::BeforeUpgrade => "Before another OpenClaw",
         SnapshotReason::Stop => "Before the container ended",
+        SnapshotReason::Clone => "Copied from another gateway",
     }
 }
 

@@ -3,27 +3,27 @@
 use domain::state::Digest;
 
 /// Folder of a gateway's manifests. `line` is the Worker's own, never the container's.
-pub(super) fn generations(line: &str) -> String {
+pub(crate) fn generations(line: &str) -> String {
     format!("gateways/{line}/generations/")
 }
 
 /// A manifest. Ten digits, so that the order of the keys is that of the numbers.
-pub(super) fn generation(line: &str, generation: u64) -> String {
+pub(crate) fn generation(line: &str, generation: u64) -> String {
     format!("gateways/{line}/generations/{generation:010}")
 }
 
 /// Folder of a gateway's packs and indexes.
-pub(super) fn packs(line: &str) -> String {
+pub(crate) fn packs(line: &str) -> String {
     format!("gateways/{line}/packs/")
 }
 
 /// A pack or an index.
-pub(super) fn pack(line: &str, key: Digest) -> String {
+pub(crate) fn pack(line: &str, key: Digest) -> String {
     format!("gateways/{line}/packs/{key}")
 }
 
 /// The number of a manifest; none for a key that is none of ours.
-pub(super) fn generation_of(key: &str) -> Option<u64> {
+pub(crate) fn generation_of(key: &str) -> Option<u64> {
     let name = key.rsplit('/').next()?;
     let digits = name.len() >= 10 && name.bytes().all(|b| b.is_ascii_digit());
     let number = name.parse().ok().filter(|number| *number > 0)?;

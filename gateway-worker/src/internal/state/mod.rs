@@ -7,13 +7,13 @@
 //! written last and never over another.
 
 mod commit;
-mod keys;
+pub(crate) mod keys;
 mod lease;
-mod packs;
+pub(crate) mod packs;
 mod serve;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(super) use serve::serve;
 

@@ -89,7 +89,7 @@ where
 }
 
 /// Those that are not in the bucket with their size, in the order asked.
-pub(super) async fn absent<S: ObjectStore>(
+pub(crate) async fn absent<S: ObjectStore>(
     store: &S,
     line: &str,
     objects: &[ObjectRef],

@@ -27,12 +27,12 @@ type Deaf = fn(&StateAsk) -> bool;
 
 /// A bucket in memory. Its power can be cut before any write.
 #[derive(Default)]
-struct MemoryBucket {
-    objects: RefCell<BTreeMap<String, Stored>>,
-    now: Cell<DateTime<Utc>>,
-    writes_left: Cell<Option<u32>>,
+pub(crate) struct MemoryBucket {
+    pub(crate) objects: RefCell<BTreeMap<String, Stored>>,
+    pub(crate) now: Cell<DateTime<Utc>>,
+    pub(crate) writes_left: Cell<Option<u32>>,
     /// Objects on one page of a listing.
-    page: Cell<usize>,
+    pub(crate) page: Cell<usize>,
 }
 
 impl MemoryBucket {
@@ -45,21 +45,21 @@ impl MemoryBucket {
         Ok(())
     }
 
-    fn put(&self, key: &str, bytes: Vec<u8>) {
+    pub(crate) fn put(&self, key: &str, bytes: Vec<u8>) {
         let now = self.now.get();
         self.objects
             .borrow_mut()
             .insert(key.to_owned(), (bytes, now));
     }
 
-    fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         self.objects
             .borrow()
             .get(key)
             .map(|(bytes, _)| bytes.clone())
     }
 
-    fn keys(&self) -> Vec<String> {
+    pub(crate) fn keys(&self) -> Vec<String> {
         self.objects.borrow().keys().cloned().collect()
     }
 }
@@ -324,6 +324,7 @@ impl Lab {
                 sent_bytes: 1,
                 skipped: 0,
             },
+            cloned_from: None,
         }
     }
 

@@ -6,6 +6,7 @@ mod devices;
 mod drift;
 mod enrolment;
 mod git;
+mod grants;
 mod init;
 mod lifecycle;
 mod links;

@@ -46,6 +46,10 @@ pub enum Record {
     NextRun,
     /// Who may write snapshots, and which are due.
     Snapshots,
+    /// Codes that open a generation to another gateway.
+    Grants,
+    /// The generation of another gateway that is fetched.
+    Clone,
 }
 
 impl Record {
@@ -69,6 +73,8 @@ impl Record {
             Self::Pulls => "pulls",
             Self::NextRun => "next_run",
             Self::Snapshots => "snapshots",
+            Self::Grants => "grants",
+            Self::Clone => "clone",
         }
     }
 }

@@ -163,7 +163,8 @@ impl<D: Db> Core<D> {
             .collect();
         let restored = self.snapshots.restored.and_then(|r| r.generation);
         let chosen = self.snapshots.chosen.map(|chosen| chosen.generation);
-        let protected: Vec<u64> = restored.into_iter().chain(chosen).collect();
+        let lent = self.lent(now)?;
+        let protected: Vec<u64> = restored.into_iter().chain(chosen).chain(lent).collect();
         Ok(retention.expired(&known, &protected, now))
     }
 

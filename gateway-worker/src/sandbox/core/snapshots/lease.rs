@@ -103,7 +103,7 @@ impl<D: Db> Core<D> {
     }
 
     /// The folder once written down stays, whatever the object is called later.
-    fn ticket(&self, line: &str) -> StateTicket {
+    pub(in crate::sandbox::core) fn ticket(&self, line: &str) -> StateTicket {
         let own = self.snapshots.line.as_deref();
         StateTicket {
             line: own.unwrap_or(line).to_owned(),

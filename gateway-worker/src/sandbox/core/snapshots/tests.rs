@@ -8,7 +8,7 @@ use domain::wire::snapshots::Snapshot;
 use domain::wire::state::{LeaseGrant, LeaseRenewal, Restore, SnapshotOrder, StateReport};
 use serde_json::Value;
 
-use crate::command::StateAsk;
+use crate::command::{StateAsk, SweepPlan};
 use crate::sandbox::core::tests::{MemoryDb, core, t0};
 use crate::sandbox::core::{Core, Task};
 use crate::sandbox::lifecycle::{Effect, Input};
@@ -60,6 +60,20 @@ impl Run {
         self.core
             .state_asked(&self.credential, ask, "line", [seed + 50; 32], at)
             .map(|reply| reply.body)
+    }
+
+    pub(in crate::sandbox::core) fn sweep(&mut self, at: DateTime<Utc>) -> Option<SweepPlan> {
+        let plan = self.ask(StateAsk::BeginSweep, at).expect("planned");
+        let plan: Option<SweepPlan> = serde_json::from_value(plan).expect("a plan");
+        if plan.is_some() {
+            let end = StateAsk::EndSweep {
+                removed: Vec::new(),
+                packs: None,
+                failure: None,
+            };
+            self.ask(end, at).expect("ended");
+        }
+        plan
     }
 
     pub(in crate::sandbox::core) fn take(
@@ -152,6 +166,7 @@ pub(in crate::sandbox::core) fn snapshot(
         sha256: Digest::of(&generation.to_be_bytes()),
         verified_at: None,
         damage: None,
+        cloned_from: None,
     }
 }
 

@@ -1,0 +1,3 @@
+//! Clones between two buckets in memory, over the real rules of both Durable Objects.
+
+mod lending;
