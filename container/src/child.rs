@@ -21,6 +21,7 @@ use crate::privileges::Separation;
 use crate::processes::{Processes, pid_of};
 use crate::settings::Settings;
 use crate::supervisor::Event;
+use crate::versions::version_of;
 
 /// Most of OpenClaw's last output that is reported, in bytes.
 const TAIL_BYTES: usize = 4096;
@@ -101,14 +102,12 @@ impl Launcher {
 
     /// Version in OpenClaw's package; empty when there is none.
     pub(crate) fn package_version(&self) -> String {
-        let package = self.settings.openclaw.with_file_name("package.json");
-        let read = std::fs::read(package).ok();
-        let package: Option<serde_json::Value> =
-            read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let version = package
-            .as_ref()
-            .and_then(|package| package.get("version")?.as_str());
-        version.unwrap_or_default().to_owned()
+        version_of(&self.settings.openclaw).unwrap_or_default()
+    }
+
+    /// Runs another version from now on.
+    pub(crate) fn run_from(&mut self, openclaw: &Path) {
+        self.settings.openclaw = openclaw.to_owned();
     }
 
     /// Removes the files from which OpenClaw adds to its environment. What agents leave

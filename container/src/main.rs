@@ -21,6 +21,7 @@ mod signals;
 mod snapshot;
 mod store;
 mod supervisor;
+mod versions;
 mod workspace;
 
 use std::process::ExitCode;

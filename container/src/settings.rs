@@ -43,8 +43,10 @@ pub(crate) struct Settings {
     pub openclaw_url: String,
     /// Program that runs OpenClaw.
     pub node: PathBuf,
-    /// OpenClaw's entry script.
+    /// OpenClaw's entry script: the image's own version.
     pub openclaw: PathBuf,
+    /// Other versions, each in a folder of its name.
+    pub openclaw_versions: PathBuf,
     /// The configuration that OpenClaw reads.
     pub config_file: PathBuf,
     /// What lasts: `openclaw/` is OpenClaw's, `tedix/` ours.
@@ -105,6 +107,7 @@ impl Settings {
                 "TEDIX_OPENCLAW",
                 "/opt/openclaw/node_modules/openclaw/openclaw.mjs",
             ),
+            openclaw_versions: path("TEDIX_OPENCLAW_VERSIONS", "/opt/openclaw/versions"),
             config_file: path("TEDIX_CONFIG_FILE", "/etc/openclaw/openclaw.json"),
             compile_cache: read("TEDIX_COMPILE_CACHE")
                 .map_or_else(|| data.join("compile-cache"), PathBuf::from),
@@ -138,15 +141,23 @@ impl Settings {
 }
 
 #[cfg(test)]
+impl Settings {
+    /// What a container is told, with nothing changed.
+    pub(crate) fn for_tests() -> Self {
+        Self::from(|name| {
+            matches!(name, "TEDIX_INIT_CREDENTIAL" | "TEDIX_MODEL_KEY").then(|| "s3cret".to_owned())
+        })
+        .unwrap_or_else(|error| unreachable!("{error}"))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::Settings;
 
     #[test]
     fn the_container_needs_two_variables() {
-        let settings = Settings::from(|name| {
-            matches!(name, "TEDIX_INIT_CREDENTIAL" | "TEDIX_MODEL_KEY").then(|| "s3cret".to_owned())
-        })
-        .unwrap();
+        let settings = Settings::for_tests();
         assert_eq!(settings.governance_url, "http://governance.internal");
         assert_eq!(settings.state_url, "http://state.internal");
         assert_eq!(settings.git_url, "http://git.internal");

@@ -35,6 +35,7 @@ use crate::settings::Settings;
 use crate::signals;
 use crate::snapshot::Keeper;
 use crate::store::Store;
+use crate::versions::Versions;
 
 use drift::Watched;
 use files::Files;
@@ -63,7 +64,10 @@ pub(crate) enum Event {
     /// SIGTERM or SIGINT.
     Stop,
     /// OpenClaw's state is there, or there is none yet: it may start.
-    Restored,
+    Restored {
+        /// In which of the image's versions; none for its own.
+        version: Option<String>,
+    },
     /// There is state and it cannot be had: OpenClaw must not start on nothing.
     NoState {
         /// Why.
@@ -125,6 +129,8 @@ pub(crate) struct Supervisor {
     governance: Governance,
     openclaw: Openclaw,
     launcher: Launcher,
+    /// What the image offers.
+    versions: Versions,
     keeper: Keeper,
     sources: Sources,
     processes: Processes,
@@ -164,10 +170,17 @@ impl Supervisor {
         let processes = Processes::start();
         let launcher = Launcher::new(settings.clone(), processes.clone())?;
         let store = Store::open(&settings.own_dir())?;
+        let versions = Versions::look(&settings);
         Ok(Self {
             governance: Governance::new(&settings),
             openclaw: Openclaw::new(&settings),
-            keeper: state::keeper(&settings, launcher.separation(), sender.clone())?,
+            keeper: state::keeper(
+                &settings,
+                versions.names(),
+                launcher.separation(),
+                sender.clone(),
+            )?,
+            versions,
             files: Files::new(&settings, launcher.separation().user()),
             sources: Sources::start(
                 &settings,
@@ -210,7 +223,7 @@ impl Supervisor {
                     self.fetch_at = Some(Instant::now());
                     self.keeper.nudge();
                 }
-                Ok(Event::Restored) => self.restored()?,
+                Ok(Event::Restored { version }) => self.restored(version.as_deref())?,
                 Ok(Event::NoState { why }) => {
                     log::line(&format!("OpenClaw does not start: {why}"));
                     self.keeper.end(stop::LEASE);

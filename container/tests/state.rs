@@ -14,6 +14,7 @@ mod lab;
 use std::fs;
 
 use domain::state::SnapshotReason;
+use domain::wire::init::Report;
 use domain::wire::state::{EXIT_NO_STATE, StateReport};
 use lab::Lab;
 use lab::state::StateStore;
@@ -229,4 +230,68 @@ fn a_configuration_changes_after_a_snapshot_of_what_was_before() {
     let manifests = store.manifests();
     assert_eq!(manifests[0].reason, SnapshotReason::BeforeApply);
     assert_eq!(manifests[0].policy_version, Some(1));
+}
+
+#[test]
+fn the_gateway_worker_says_which_of_the_image_s_versions_runs() {
+    let (mut lab, store) = lab();
+    lab.offer("2026.9.5");
+    lab.start();
+    let observed = |report: &Report, version: &str| matches!(report, Report::Observed { openclaw_version, .. } if openclaw_version == version);
+    let (seen, _) = lab.report(0, "its own version", |report| observed(report, "2026.9.6"));
+    assert_eq!(store.state().offered, ["2026.9.6", "2026.9.5"]);
+    fs::write(lab.directory.join("data/openclaw/more"), "more").unwrap();
+    assert_eq!(lab.stop(), Some(0));
+    lose_the_disk(&lab);
+
+    store.state().version = Some("2026.9.5".into());
+    lab.start();
+    lab.report(seen + 1, "the version before", |report| {
+        observed(report, "2026.9.5")
+    });
+    fs::write(lab.directory.join("data/openclaw/more"), "and more").unwrap();
+    assert_eq!(lab.stop(), Some(0));
+    let manifests = store.manifests();
+    let wrote = manifests.iter().map(|m| m.openclaw_version.as_deref());
+    let mut wrote: Vec<_> = wrote.flatten().collect();
+    wrote.dedup();
+    assert_eq!(wrote, ["2026.9.6", "2026.9.5"]);
+}
+
+#[test]
+fn what_a_version_that_never_answers_leaves_says_who_wrote_it() {
+    let (mut lab, store) = lab();
+    lab.governance
+        .want(lab.bundle(1, &json!({ "start": "crash" })));
+    lab.offer("2026.9.7");
+    store.state().version = Some("2026.9.7".into());
+    lab.start();
+    lab.report(0, "its end", |report| {
+        matches!(report, Report::OpenclawExited { .. })
+    });
+    fs::write(lab.directory.join("data/openclaw/more"), "more").unwrap();
+    lab.stop();
+    assert_eq!(
+        store.manifests()[0].openclaw_version.as_deref(),
+        Some("2026.9.7")
+    );
+}
+
+#[test]
+fn a_gateway_worker_that_knows_one_version_only_gets_the_image_s_own() {
+    let (mut lab, store) = lab();
+    lab.offer("2026.9.5");
+    store.state().older = true;
+    lab.start();
+    lab.applied(0, 1);
+    assert!(store.state().offered.is_empty());
+}
+
+#[test]
+fn a_version_that_the_image_does_not_have_is_not_replaced_by_another() {
+    let (mut lab, store) = lab();
+    store.state().version = Some("2026.9.5".into());
+    lab.start();
+    assert_eq!(lab.ended(), Some(1));
+    assert!(lab.log().contains("the image has no OpenClaw 2026.9.5"));
 }

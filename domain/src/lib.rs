@@ -20,4 +20,5 @@ pub mod problem;
 pub mod proposal;
 pub mod secret;
 pub mod state;
+pub mod upgrade;
 pub mod wire;

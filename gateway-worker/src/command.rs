@@ -389,6 +389,24 @@ pub enum Operation {
         /// Which of its grants.
         id: u64,
     },
+    /// `GET openclaw`.
+    Openclaw,
+    /// `POST openclaw/version`.
+    ChooseVersion {
+        /// Which; none follows the image.
+        version: Option<String>,
+        /// Revision that it was decided from.
+        if_match: u64,
+        /// Why.
+        note: Option<String>,
+    },
+    /// `POST openclaw/back`.
+    VersionBack {
+        /// Revision that it was decided from.
+        if_match: u64,
+        /// Why.
+        note: Option<String>,
+    },
     /// `GET devices`.
     Devices,
     /// `POST devices/ID/{approve,reject,revoke}`.

@@ -60,11 +60,24 @@ impl Gateway {
     }
 
     /// Takes the lease, and keeps it for what is written from now on.
-    pub(super) fn take_lease(&self, instance: &str) -> Result<LeaseGrant, NoLease> {
-        let body = TakeLease {
-            instance: instance.to_owned(),
+    pub(super) fn take_lease(
+        &self,
+        instance: &str,
+        versions: &[String],
+    ) -> Result<LeaseGrant, NoLease> {
+        let ask = |versions: &[String]| {
+            let body = TakeLease {
+                instance: instance.to_owned(),
+                openclaw_versions: versions.to_vec(),
+            };
+            self.post::<_, LeaseGrant>("/v1/lease", &body)
         };
-        match self.post::<_, LeaseGrant>("/v1/lease", &body) {
+        let mut answer = ask(versions);
+        if matches!(&answer, Err(Failure::Problem(problem)) if problem.status == 422) {
+            // An older gateway Worker, which knows one version only.
+            answer = ask(&[]);
+        }
+        match answer {
             Ok(grant) => {
                 *self.lease() = Some(Secret::new(grant.lease.clone()));
                 Ok(grant)

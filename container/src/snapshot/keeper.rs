@@ -43,6 +43,8 @@ pub(crate) struct KeeperSettings {
     pub(crate) data: PathBuf,
     /// What tedix-init remembers.
     pub(crate) own: PathBuf,
+    /// Versions of OpenClaw that the image offers, its own first.
+    pub(crate) versions: Vec<String>,
     /// Whose files they are.
     pub(crate) owner: Separation,
 }
@@ -66,6 +68,7 @@ pub(super) enum Ask {
 pub(super) struct Shared {
     pub(super) gateway: Gateway,
     pub(super) instance: String,
+    pub(super) versions: Vec<String>,
     pub(super) facts: Mutex<Facts>,
     /// When the newest generation was known to hold what is there.
     pub(super) fresh_at: Mutex<Option<Instant>>,
@@ -94,6 +97,7 @@ impl Keeper {
         let shared = Arc::new(Shared {
             gateway: Gateway::new(settings.url.clone(), settings.credential.clone()),
             instance: instance()?,
+            versions: settings.versions.clone(),
             facts: Mutex::default(),
             fresh_at: Mutex::default(),
             lost: AtomicBool::new(false),
@@ -184,7 +188,7 @@ fn run(
             log::line(
                 "warning: the gateway Worker keeps no state: nothing of OpenClaw outlives this container",
             );
-            let _ = events.send(Event::Restored);
+            let _ = events.send(Event::Restored { version: None });
             return;
         }
         lease::First::Ending => return,
@@ -193,7 +197,8 @@ fn run(
     std::thread::spawn(move || lease::keep(&holder, &asks, &nudged));
     match worker.restore(&grant) {
         Ok(true) => {
-            let _ = events.send(Event::Restored);
+            let version = grant.openclaw_version;
+            let _ = events.send(Event::Restored { version });
         }
         outcome => {
             // Nothing will be written: whoever comes next need not wait.

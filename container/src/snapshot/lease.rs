@@ -33,7 +33,10 @@ pub(super) fn first(shared: &Shared) -> First {
     let mut waits = Backoff::new(Duration::from_millis(250), Duration::from_secs(5));
     let mut said = String::new();
     while !shared.ending.load(Ordering::Relaxed) {
-        let (wait, why) = match shared.gateway.take_lease(&shared.instance) {
+        let (wait, why) = match shared
+            .gateway
+            .take_lease(&shared.instance, &shared.versions)
+        {
             Ok(grant) => {
                 *lock(&shared.next_generation) = grant.next_generation;
                 return First::Granted(Box::new(grant));
@@ -140,7 +143,10 @@ enum Regained {
 
 /// Tries to get the lease back, which is only of use if nobody has written meanwhile.
 fn regain(shared: &Shared) -> Regained {
-    let Ok(grant) = shared.gateway.take_lease(&shared.instance) else {
+    let Ok(grant) = shared
+        .gateway
+        .take_lease(&shared.instance, &shared.versions)
+    else {
         return Regained::NotYet;
     };
     let expected = *lock(&shared.next_generation);

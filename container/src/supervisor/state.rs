@@ -2,6 +2,7 @@
 //! worth keeping at once.
 
 use std::io;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ const BEFORE_APPLY: Duration = Duration::from_secs(10);
 /// Begins to restore.
 pub(super) fn keeper(
     settings: &Settings,
+    versions: Vec<String>,
     owner: Separation,
     events: Sender<Event>,
 ) -> io::Result<Keeper> {
@@ -28,14 +30,28 @@ pub(super) fn keeper(
         credential: settings.credential.clone(),
         data: settings.data.clone(),
         own: settings.own_dir(),
+        versions,
         owner,
     };
     Keeper::start(settings, events)
 }
 
 impl Supervisor {
-    /// The state is there: OpenClaw may start.
-    pub(super) fn restored(&mut self) -> io::Result<()> {
+    /// The state is there: OpenClaw may start, in the version that goes with it.
+    pub(super) fn restored(&mut self, version: Option<&str>) -> io::Result<()> {
+        if let Some(version) = version {
+            let entry = self.versions.entry(version).map(Path::to_owned);
+            // INVARIANT: the gateway Worker chooses from what it was told.
+            let entry = entry.ok_or_else(|| {
+                io::Error::other(format!("the image has no OpenClaw {version} to run"))
+            })?;
+            if entry != self.settings.openclaw {
+                log::line(&format!("running OpenClaw {version}, not the image's own"));
+            }
+            self.launcher.run_from(&entry);
+            self.settings.openclaw = entry;
+        }
+        self.tell_keeper();
         // The tree of a generation brings only the folders that it holds.
         self.launcher.prepare()?;
         if matches!(self.phase, Phase::Restoring) {
@@ -47,7 +63,12 @@ impl Supervisor {
     /// What the next snapshot says is in force.
     pub(super) fn tell_keeper(&self) {
         self.keeper.set_facts(Facts {
-            openclaw_version: self.version.clone(),
+            // Until it has first answered, what it was started as.
+            openclaw_version: self
+                .version
+                .clone()
+                .or_else(|| Some(self.launcher.package_version()))
+                .filter(|version| !version.is_empty()),
             policy_version: self.installed.as_ref().map(|bundle| bundle.policy_version),
             policy_hash: self
                 .installed

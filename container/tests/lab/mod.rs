@@ -42,18 +42,9 @@ impl Lab {
     /// A lab whose OpenClaw is the script, with this `fake` section as version 1.
     pub(crate) fn new(fake: &Value) -> Self {
         let mut lab = Self::empty(free_port());
-        let script = lab.directory.join("openclaw.mjs");
-        fs::copy(SCRIPT, &script).unwrap();
-        fs::write(
-            lab.directory.join("package.json"),
-            r#"{"version":"2026.9.6","type":"module"}"#,
-        )
-        .unwrap();
-        fs::write(
-            lab.directory.join("helper.mjs"),
-            "setInterval(() => {}, 1000);",
-        )
-        .unwrap();
+        let script = install(&lab.directory, "2026.9.6");
+        let versions = lab.directory.join("versions");
+        lab.set("TEDIX_OPENCLAW_VERSIONS", &versions.display().to_string());
         lab.set("TEDIX_NODE", &which("node"));
         lab.set("TEDIX_OPENCLAW", &script.display().to_string());
         lab.set("TEDIX_OBSERVE_EVERY_MS", "300");
@@ -79,6 +70,12 @@ impl Lab {
             environment: Vec::new(),
             init: None,
         }
+    }
+
+    /// Offers another version of OpenClaw, which is the script too.
+    pub(crate) fn offer(&self, version: &str) {
+        let folder = self.directory.join("versions").join(version);
+        install(&folder.join("node_modules/openclaw"), version);
     }
 
     /// A configuration for this lab's OpenClaw.
@@ -220,6 +217,17 @@ impl Drop for Lab {
         }
         let _ = fs::remove_dir_all(&self.directory);
     }
+}
+
+/// Puts a version of OpenClaw there; its entry script.
+fn install(folder: &Path, version: &str) -> PathBuf {
+    fs::create_dir_all(folder).unwrap();
+    let script = folder.join("openclaw.mjs");
+    fs::copy(SCRIPT, &script).unwrap();
+    let package = json!({ "version": version, "type": "module" });
+    fs::write(folder.join("package.json"), package.to_string()).unwrap();
+    fs::write(folder.join("helper.mjs"), "setInterval(() => {}, 1000);").unwrap();
+    script
 }
 
 fn free_port() -> u16 {

@@ -38,6 +38,12 @@ pub(crate) struct State {
     pub(crate) away: bool,
     /// Somebody else took the lease.
     pub(crate) taken_away: bool,
+    /// Which version of OpenClaw it is to run.
+    pub(crate) version: Option<String>,
+    /// Knows nothing of versions.
+    pub(crate) older: bool,
+    /// Versions that it said it could run.
+    pub(crate) offered: Vec<String>,
     lease: Option<String>,
     leases: u32,
 }
@@ -140,7 +146,16 @@ impl StateStore {
         }
         let name = path.rsplit('/').next().unwrap();
         match (method, path) {
-            ("POST", "/v1/lease") => state.grant(),
+            ("POST", "/v1/lease") => {
+                let asked: Value = serde_json::from_slice(body).unwrap();
+                if state.older && asked.get("openclaw_versions").is_some() {
+                    return problem(422, "invalid");
+                }
+                let offered = asked.get("openclaw_versions").and_then(Value::as_array);
+                let offered = offered.into_iter().flatten().filter_map(Value::as_str);
+                state.offered = offered.map(str::to_owned).collect();
+                state.grant()
+            }
             ("POST", "/v1/lease/renew") => json(&LeaseRenewal {
                 ttl_seconds: 30,
                 snapshot: state.order,
@@ -203,6 +218,7 @@ impl State {
             ttl_seconds: 30,
             line: LINE.to_owned(),
             next_generation: self.next(),
+            openclaw_version: self.version.clone(),
             restore: if candidates.is_empty() {
                 Restore::Nothing
             } else {

@@ -48,7 +48,9 @@ pub fn compile(policy: &Policy, context: CompileContext<'_>) -> Value {
     config(&in_force(policy, None), context)
 }
 
-/// The configuration for a policy as it holds at a moment, for a version of OpenClaw.
+/// The configuration for a policy as it holds at a moment, for a version of OpenClaw,
+/// and as if that had written it: one that comes from a newer version does not get to bring
+/// the state up to date that it finds.
 ///
 /// # Errors
 /// When that version is not known; says which keys nobody has checked against it.
@@ -58,8 +60,11 @@ pub fn compile_at(
     now: DateTime<Utc>,
     openclaw_version: &str,
 ) -> Result<Value, VersionSkew> {
-    let config = config(&in_force(policy, Some(now)), context);
+    let mut config = config(&in_force(policy, Some(now)), context);
     version::check(openclaw_version, &config)?;
+    if let Some(touched) = config.pointer_mut("/meta/lastTouchedVersion") {
+        *touched = openclaw_version.into();
+    }
     Ok(config)
 }
 

@@ -240,6 +240,10 @@ pub struct GatewayStatus {
     /// Where its state stands.
     #[serde(default)]
     pub state: super::snapshots::StateStatus,
+    /// Which version OpenClaw runs in, and what is being changed about that; absent from
+    /// older gateways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openclaw: Option<super::openclaw_version::OpenclawStatus>,
     /// Who is asking, and as what.
     pub viewer: Viewer,
 }

@@ -8,6 +8,7 @@
 //! - [`init`]: what tedix-init and the gateway Worker say to each other at
 //!   `http://governance.internal`.
 //! - [`openclaw`]: the headers that OpenClaw trusts.
+//! - [`openclaw_version`]: what it says about OpenClaw's version.
 //! - [`snapshots`]: what it says about snapshots.
 //! - [`state`]: what tedix-init and the Worker say about snapshots, at `http://state.internal`.
 //! - [`usage`]: what it says about usage and budgets.
@@ -22,6 +23,7 @@ pub mod gateway;
 pub mod git;
 pub mod init;
 pub mod openclaw;
+pub mod openclaw_version;
 pub mod registry;
 pub mod snapshots;
 pub mod state;

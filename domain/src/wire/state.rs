@@ -49,6 +49,10 @@ pub struct TakeLease {
     /// Random name of this start of tedix-init, 1 to 64 characters of `a-z0-9-`. The
     /// same one may ask again and gets a new lease.
     pub instance: String,
+    /// Versions of OpenClaw that the image offers, its own first. A gateway Worker that
+    /// does not know the field refuses it with 422: ask again without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub openclaw_versions: Vec<String>,
 }
 
 /// Answer of `POST /v1/lease`.
@@ -64,6 +68,9 @@ pub struct LeaseGrant {
     pub next_generation: u64,
     /// What to start from.
     pub restore: Restore,
+    /// Which of the versions to run; none for the image's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openclaw_version: Option<String>,
 }
 
 /// What to start from. A generation that does not verify is reported as

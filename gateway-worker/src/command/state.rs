@@ -27,6 +27,9 @@ pub enum StateAsk {
         listed: Vec<u64>,
         /// What those say that the Durable Object did not know.
         learnt: Vec<Snapshot>,
+        /// Versions of OpenClaw that the image offers, its own first.
+        #[serde(default)]
+        openclaw_versions: Vec<String>,
     },
     /// Keep the lease. Answer: [`domain::wire::state::LeaseRenewal`].
     Renew {

@@ -10,6 +10,7 @@ mod enrolment_get;
 mod enrolment_post;
 mod grants;
 mod models_stop;
+mod openclaw;
 mod policy_coverage;
 mod policy_diff;
 mod policy_effective;
@@ -140,6 +141,9 @@ pub const ROUTES: &[Route] = &[
         max_body: 0,
         read: grants::read_end,
     },
+    get("/openclaw", |_| Ok(Operation::Openclaw)),
+    post("/openclaw/version", SMALL, openclaw::read_version),
+    post("/openclaw/back", SMALL, openclaw::read_back),
     get("/devices", |_| Ok(Operation::Devices)),
     post("/devices/{device}/approve", SMALL, |request| {
         devices::read(request, DeviceVerb::Approve)
@@ -289,6 +293,18 @@ pub fn run<D: Db>(
         }
         Operation::Grants { generation } => grants::list(core, &who, generation, now),
         Operation::EndGrant { generation, id } => grants::end(core, &who, generation, id, now),
+        Operation::Openclaw => openclaw::get(core, &who),
+        Operation::ChooseVersion {
+            version,
+            if_match,
+            note,
+        } => {
+            let chosen = (version.as_deref(), note.as_deref());
+            openclaw::choose(core, &who, chosen, if_match, now)
+        }
+        Operation::VersionBack { if_match, note } => {
+            openclaw::back(core, &who, if_match, note.as_deref(), now)
+        }
         Operation::Devices => devices::list(core, &who, now),
         Operation::DecideDevice { verb, id, note } => {
             devices::decide(core, &who, verb, &id, note, now)

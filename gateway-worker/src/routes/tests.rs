@@ -99,7 +99,8 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         path if path.starts_with("/proposals/") || path.starts_with("/devices/") => json!({}),
         path if path.ends_with("/restore") => json!({}),
         path if path.ends_with("/grants") => json!({"minutes": 60}),
-        "/sandbox/destroy" => json!({}),
+        "/sandbox/destroy" | "/openclaw/back" => json!({}),
+        "/openclaw/version" => json!({"version": null}),
         "/budgets/extensions" => {
             json!({"tokens": 5, "until": (t0() + chrono::TimeDelta::hours(1)).to_rfc3339()})
         }
@@ -215,6 +216,9 @@ fn who_may_do_what() {
     GET  /snapshots/{generation}/grants   403 403 403 404
     POST /snapshots/{generation}/grants   403 403 403 404
     DELETE /snapshots/{generation}/grants/{grant} 403 403 403 404
+    GET  /openclaw                        403 200 200 200
+    POST /openclaw/version                403 403 403 412
+    POST /openclaw/back                   403 403 403 412
     GET  /devices                         403 200 200 200
     POST /devices/{device}/approve        403 403 403 404
     POST /devices/{device}/reject         403 403 404 404
@@ -1048,4 +1052,60 @@ fn explanations_and_coverage_are_about_the_newest_version() {
             .as_array()
             .is_some_and(|clauses| !clauses.is_empty())
     );
+}
+
+#[test]
+fn a_decision_about_openclaw_s_version_is_read_strictly_and_names_what_it_saw() {
+    let mut core = with_people();
+    let seen = call(
+        &mut core,
+        "vic@example.com",
+        "GET",
+        "/openclaw",
+        &ApiRequest::default(),
+    );
+    let seen = seen.expect("shown");
+    let tag = format!("\"v{}\"", seen.version.expect("a tag"));
+    assert_eq!(seen.body["offered"], json!([]));
+    let version = json!({"version": "2026.9.5"});
+    let long = json!({"version": null, "note": "x".repeat(501)});
+    for (if_match, body, slug) in [
+        (None, version.clone(), "precondition-required"),
+        (Some("v1"), version.clone(), "malformed"),
+        (Some("\"v9\""), version.clone(), "stale-version"),
+        (Some(tag.as_str()), json!({}), "invalid"),
+        (Some(&tag), json!({"version": 5}), "invalid"),
+        (
+            Some(&tag),
+            json!({"version": null, "at_once": true}),
+            "invalid",
+        ),
+        (Some(&tag), long, "invalid"),
+        // Nothing has started yet, so nobody knows what the image offers.
+        (Some(&tag), version, "conflict"),
+    ] {
+        let request = request(if_match, &body);
+        let path = "/openclaw/version";
+        let problem = call(&mut core, "ada@example.com", "POST", path, &request);
+        assert_eq!(problem.expect_err("refused").slug(), slug, "{body}");
+    }
+    let back = |core: &mut Core<MemoryDb>, body: &[u8]| {
+        let request = ApiRequest {
+            body: body.to_vec(),
+            ..request(Some(&tag), &json!({}))
+        };
+        let answer = call(core, "ada@example.com", "POST", "/openclaw/back", &request);
+        answer.expect_err("refused").slug().to_owned()
+    };
+    assert_eq!(back(&mut core, b""), "conflict");
+    assert_eq!(back(&mut core, b"{"), "malformed");
+    assert_eq!(back(&mut core, br#"{"version":"2026.9.5"}"#), "invalid");
+    let stranger = call(
+        &mut core,
+        "eve@example.com",
+        "GET",
+        "/openclaw",
+        &ApiRequest::default(),
+    );
+    assert_eq!(stranger.expect_err("refused").status, 403);
 }

@@ -120,9 +120,12 @@ fn a_version_that_is_not_known_is_refused_with_what_is_unchecked() {
     };
     let now = "2026-12-01T00:00:00Z".parse().unwrap();
     let at = |version: &str| compile_at(&policy(), context, now, version);
-    assert!(at("2026.9.6").is_ok() && at("2026.9.12").is_ok());
+    for known in ["2026.9.5", "2026.9.6", "2026.9.12"] {
+        // What a newer version has written, OpenClaw does not bring up to date.
+        assert_eq!(at(known).unwrap()["meta"]["lastTouchedVersion"], known);
+    }
     for unknown in [
-        "2026.9.5",
+        "2026.9.4",
         "2026.10.0",
         "2027.1.0",
         "2026.9.6-beta.1",

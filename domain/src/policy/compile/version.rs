@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Year and month of the releases whose schema the compiler knows, and the first
 /// of them that was checked. Patch releases keep their keys.
-const KNOWN: [(u32, u32, u32); 1] = [(2026, 9, 6)];
+const KNOWN: [(u32, u32, u32); 1] = [(2026, 9, 5)];
 
 /// A version of OpenClaw that the compiler does not know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ const KNOWN: [(u32, u32, u32); 1] = [(2026, 9, 6)];
 pub struct VersionSkew {
     /// What the gateway runs.
     pub version: String,
-    /// What is known, such as `2026.9 from 2026.9.6`.
+    /// What is known, such as `2026.9 from 2026.9.5`.
     pub known: String,
     /// Keys of the configuration that nobody has checked against that version.
     pub unchecked: Vec<String>,

@@ -40,6 +40,7 @@ where
         instance,
         listed,
         learnt,
+        openclaw_versions: take.openclaw_versions.clone(),
     };
     json(world.desk.ask(grant).await?.body)
 }

@@ -101,6 +101,8 @@ impl<D: Db> Core<D> {
                 self.tracking.observed = None;
                 records::save(&self.db, Record::Tracking, &self.tracking)?;
                 self.happen(Input::OpenclawExited { code }, INIT, now)?;
+                let why = format!("OpenClaw ended with code {code}");
+                self.set_back(|versions| versions.ended(&why, now), now)?;
             }
         }
         Reply::ok(&ReportAck {
@@ -119,6 +121,7 @@ impl<D: Db> Core<D> {
         let before = self.apply_state();
         if seen.valid && seen.applied {
             self.confirmed(&seen, now)?;
+            self.healthy(&openclaw, now)?;
         }
         self.tracking.observed = Some(seen);
         // Empty until it has first answered.

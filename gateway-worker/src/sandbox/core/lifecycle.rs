@@ -5,7 +5,7 @@ use domain::problem::Problem;
 
 use super::{Core, GATEWAY, Task};
 use crate::ports::{Db, StorageError};
-use crate::sandbox::lifecycle::{Denied, Effect, Input, decide};
+use crate::sandbox::lifecycle::{Denied, Effect, Input, Phase, decide};
 use crate::sandbox::store::records;
 use crate::sandbox::store::records::Record;
 
@@ -25,6 +25,9 @@ impl<D: Db> Core<D> {
                 return Err(Problem::unavailable(why));
             }
         };
+        // A container that never had its state says nothing about what would have run on it.
+        let meant_to_run = self.state.expects_container() && !self.state.is_stopping();
+        let had_state = meant_to_run && self.has_state();
         for event in &decision.events {
             self.note(actor, event.action, &event.detail, now)?;
         }
@@ -41,6 +44,10 @@ impl<D: Db> Core<D> {
         if !self.state.expects_container() {
             self.revoke_credentials()?;
             self.look_after_browser(now)?;
+        }
+        let fell = matches!(self.state.phase, Phase::BackingOff { .. } | Phase::Failed);
+        if had_state && fell {
+            self.set_back(|versions| versions.ended("the container ended", now), now)?;
         }
         Ok(())
     }
@@ -62,6 +69,9 @@ impl<D: Db> Core<D> {
         self.sweep_browser(now)?;
         self.tick_snapshots(now)?;
         self.time_passed(now)?;
+        if self.trial_due_at().is_some_and(|due| due <= now) {
+            self.set_back(|versions| versions.tick(now), now)?;
+        }
         self.tick_sleep(now)?;
         self.happen(Input::Tick, GATEWAY, now)
     }
@@ -83,6 +93,7 @@ impl<D: Db> Core<D> {
             exception,
             sleep,
             self.pulls_due_at(),
+            self.trial_due_at(),
         ];
         due.into_iter().flatten().min()
     }

@@ -25,6 +25,7 @@ mod status;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tracking;
+mod versions;
 
 pub use browser::BrowserVerdict;
 pub use enrolment::{Joining, Membership};
@@ -36,9 +37,11 @@ use chrono::{DateTime, Utc};
 use domain::audit::Origin;
 use domain::policy::{self, CompileContext, Policy};
 use domain::problem::Problem;
+use domain::upgrade::Versions;
 use domain::wire::gateway::PolicyEnvelope;
 use domain::wire::init::{ConfigBundle, Watch};
 use domain::wire::openclaw::OPENCLAW_VERSION;
+use serde_json::Value;
 
 use super::lifecycle::{Effect, State};
 use super::schema;
@@ -88,6 +91,7 @@ pub struct Core<D> {
     snapshots: snapshots::State,
     pulls: pulls::Pulls,
     activity: sleep::Activity,
+    versions: Versions,
 }
 
 impl<D: Db> Core<D> {
@@ -111,7 +115,8 @@ impl<D: Db> Core<D> {
         let tracking: Tracking = records::load(&db, Record::Tracking)?.unwrap_or_default();
         let compiled_at = tracking.compiled_at.max(Some(newest.created_at));
         let compiled_at = compiled_at.unwrap_or(now);
-        let desired = desired(newest.version, &newest.document, &settings, now);
+        let versions: Versions = records::load(&db, Record::Openclaw)?.unwrap_or_default();
+        let desired = desired(&newest, &settings, versions.version(), now);
         let state = records::load(&db, Record::Lifecycle)?.unwrap_or_else(|| State::new(now));
         let mut core = Self {
             state,
@@ -131,6 +136,7 @@ impl<D: Db> Core<D> {
             models: models::Models::load(&db, now)?,
             snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
             pulls: records::load(&db, Record::Pulls)?.unwrap_or_default(),
+            versions,
             db,
             settings,
         };
@@ -249,7 +255,7 @@ impl<D: Db> Core<D> {
         self.note_change(author, "policy.saved", &detail, hashes, now)?;
         let base = self.newest.version;
         self.newest = policies::append(&self.db, base, document, author, note, now)?;
-        self.desired = desired(version, &self.newest.document, &self.settings, now);
+        self.compile(now);
         self.compiled_at = now;
         self.look_after_browser(now)?;
         // Whoever saves it wants it tried, whatever became of the same one before.
@@ -260,6 +266,12 @@ impl<D: Db> Core<D> {
         }
         self.announce();
         Ok(&self.newest)
+    }
+
+    /// Compiles the newest policy, for the OpenClaw that runs.
+    fn compile(&mut self, now: DateTime<Utc>) {
+        let openclaw = self.versions.version();
+        self.desired = desired(&self.newest, &self.settings, openclaw, now);
     }
 
     /// Has the registry told at once.
@@ -299,24 +311,36 @@ fn first_policy<D: Db>(
     )
 }
 
-/// What a version of the policy comes to at a moment, for the OpenClaw in the image.
+/// What a policy comes to at a moment, for the OpenClaw that a container was told to run.
 fn desired(
-    version: u64,
-    document: &Policy,
+    policy: &PolicyEnvelope,
     settings: &Settings,
+    openclaw: Option<&str>,
     now: DateTime<Utc>,
 ) -> ConfigBundle {
-    let context = CompileContext {
-        models: &settings.models,
-        public_url: &settings.public_url,
-    };
-    // INVARIANT: the image's own version is known; a test of the compiler's holds it to that.
-    let config = policy::compile_at(document, context, now, OPENCLAW_VERSION)
-        .unwrap_or_else(|_| policy::compile(document, context));
+    let config = configuration(&policy.document, settings, openclaw, now);
     ConfigBundle {
-        policy_version: version,
+        policy_version: policy.version,
         config_hash: policy::canonical_hash(&config),
         config,
         watch: Watch::default(),
     }
+}
+
+fn configuration(
+    document: &Policy,
+    settings: &Settings,
+    openclaw: Option<&str>,
+    now: DateTime<Utc>,
+) -> Value {
+    let context = CompileContext {
+        models: &settings.models,
+        public_url: &settings.public_url,
+    };
+    let compile = |version| policy::compile_at(document, context, now, version);
+    // One that is not known gets what the newest that is known would, and `status` says so.
+    // INVARIANT: ours is known; a test of the compiler's holds it to that.
+    compile(openclaw.unwrap_or(OPENCLAW_VERSION))
+        .or_else(|_| compile(OPENCLAW_VERSION))
+        .unwrap_or_else(|_| policy::compile(document, context))
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::policy::{self, Policy, VersionSkew};
 use domain::problem::Problem;
 
-use super::{Core, GATEWAY, Task, desired};
+use super::{Core, GATEWAY, Task, configuration};
 use crate::ports::{Db, StorageError};
 use crate::sandbox::store::records::{self, Record};
 
@@ -43,12 +43,7 @@ impl<D: Db> Core<D> {
         self.compiled_at = now;
         self.tracking.compiled_at = Some(now);
         records::save(&self.db, Record::Tracking, &self.tracking)?;
-        self.desired = desired(
-            self.newest.version,
-            &self.newest.document,
-            &self.settings,
-            now,
-        );
+        self.compile(now);
         self.choose_offer(now)?;
         for clause in ended {
             let version = self.newest.version;
@@ -72,8 +67,8 @@ impl<D: Db> Core<D> {
         let Some(version) = self.openclaw_version() else {
             return Ok(());
         };
-        let bundle = desired(self.newest.version, document, &self.settings, now);
-        policy::check_version(&version, &bundle.config)
+        let config = configuration(document, &self.settings, Some(&version), now);
+        policy::check_version(&version, &config)
             .map_err(|skew| Problem::unknown_openclaw(skew.to_string()))
     }
 

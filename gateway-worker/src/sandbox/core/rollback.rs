@@ -42,8 +42,9 @@ impl<D: Db> Core<D> {
         }
         let back = match good {
             Some(good) => {
+                let openclaw = self.versions.version();
+                let mut bundle = desired(&good.policy, &self.settings, openclaw, now);
                 let document = good.policy.document;
-                let mut bundle = desired(good.policy.version, &document, &self.settings, now);
                 bundle.watch = self.watch(&document, None, now)?;
                 Some(Fallback { bundle, document })
             }
@@ -115,7 +116,7 @@ impl<D: Db> Core<D> {
         }
         self.choose_offer(now)?;
         self.announce();
-        Ok(())
+        self.set_back(|versions| versions.refused(&words, now), now)
     }
 
     /// How long OpenClaw must stay healthy before a configuration counts as good.

@@ -84,7 +84,8 @@ impl<D: Db> Core<D> {
     fn is_under_way(&self, now: DateTime<Utc>) -> Result<bool, StorageError> {
         // A page that is open would come back at once and wake what has just gone to sleep.
         let devices = self.devices(now)?;
-        Ok(self.models.next_expiry().is_some()
+        Ok(self.is_on_trial()
+            || self.models.next_expiry().is_some()
             || self.is_browsing()
             || devices.paired.iter().any(|device| device.connected)
             || !devices.pending.is_empty()

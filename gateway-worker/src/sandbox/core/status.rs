@@ -39,6 +39,7 @@ impl<D: Db> Core<D> {
                 sources: self.git_status()?,
                 ..self.state_status()
             },
+            openclaw: Some(self.openclaw_status()),
             viewer: Viewer {
                 subject: principal.subject.clone(),
                 role: principal.role,

@@ -50,6 +50,8 @@ pub enum Record {
     Grants,
     /// The generation of another gateway that is fetched.
     Clone,
+    /// Which version of OpenClaw runs, and what is being changed about that.
+    Openclaw,
 }
 
 impl Record {
@@ -75,6 +77,7 @@ impl Record {
             Self::Snapshots => "snapshots",
             Self::Grants => "grants",
             Self::Clone => "clone",
+            Self::Openclaw => "openclaw",
         }
     }
 }

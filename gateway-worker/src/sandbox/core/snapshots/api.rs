@@ -70,12 +70,19 @@ impl<D: Db> Core<D> {
             None => what,
         };
         self.note(who, "state.restore_asked", &detail, now)?;
-        self.snapshots.chosen = Some(Chosen {
-            generation,
-            run: self.state.run,
-        });
-        self.snapshots.problem = None;
-        self.keep_snapshots()?;
+        self.choose_generation(generation, self.state.run)?;
         self.happen(Input::Restart, who, now)
+    }
+
+    /// Has the next start begin with a generation; 0 stands for nothing. What starts up to
+    /// `run` still write does not answer that.
+    pub(in crate::sandbox::core) fn choose_generation(
+        &mut self,
+        generation: u64,
+        run: u64,
+    ) -> Result<(), StorageError> {
+        self.snapshots.chosen = Some(Chosen { generation, run });
+        self.snapshots.problem = None;
+        self.keep_snapshots()
     }
 }

@@ -103,6 +103,9 @@ impl<D: Db> Core<D> {
         // What the run before the choice still wrote is what the choice turns away from.
         let run = self.state.run;
         self.snapshots.chosen = self.snapshots.chosen.filter(|chosen| chosen.run >= run);
+        if self.snapshots.chosen.is_some() {
+            self.left_behind(snapshot)?;
+        }
         self.announce();
         Ok(())
     }
@@ -164,7 +167,9 @@ impl<D: Db> Core<D> {
         let restored = self.snapshots.restored.and_then(|r| r.generation);
         let chosen = self.snapshots.chosen.map(|chosen| chosen.generation);
         let lent = self.lent(now)?;
-        let protected: Vec<u64> = restored.into_iter().chain(chosen).chain(lent).collect();
+        let trial = self.generation_of_trial();
+        let protected = restored.into_iter().chain(chosen).chain(lent).chain(trial);
+        let protected: Vec<u64> = protected.collect();
         Ok(retention.expired(&known, &protected, now))
     }
 

@@ -61,10 +61,18 @@ impl<D: Db> Core<D> {
                 instance,
                 listed,
                 learnt,
+                openclaw_versions,
             } => {
                 check_instance(&instance)?;
                 let line = self.ticket(line).line;
-                let grant = self.grant(instance, line, (&listed, &learnt), random, now)?;
+                let grant = self.grant(
+                    instance,
+                    line,
+                    (&listed, &learnt),
+                    &openclaw_versions,
+                    random,
+                    now,
+                )?;
                 Reply::ok(&grant)
             }
             StateAsk::Renew { lease } => Reply::ok(&self.renew_lease(&lease, now)?),
@@ -115,6 +123,7 @@ impl<D: Db> Core<D> {
         instance: String,
         line: String,
         (listed, learnt): (&[u64], &[Snapshot]),
+        versions: &[String],
         random: [u8; 32],
         now: DateTime<Utc>,
     ) -> Result<LeaseGrant, Problem> {
@@ -158,6 +167,7 @@ impl<D: Db> Core<D> {
             None if candidates.is_empty() => Restore::Nothing,
             None => Restore::Newest { candidates },
         };
+        let restore = self.choose_for_container(versions, restore, now)?;
         let lease = credential_from("tsl_", random);
         self.snapshots.line = Some(line.clone());
         self.snapshots.newest = newest;
@@ -174,6 +184,7 @@ impl<D: Db> Core<D> {
             line,
             next_generation: newest.saturating_add(1),
             restore,
+            openclaw_version: self.versions.version().map(str::to_owned),
         })
     }
 

@@ -101,6 +101,7 @@ impl<D: Db> Core<D> {
         self.snapshots.problem = None;
         // An order of the run before was about a tree that is gone.
         self.snapshots.order = None;
+        self.restored_for_trial(generation, now)?;
         self.keep_snapshots()
     }
 

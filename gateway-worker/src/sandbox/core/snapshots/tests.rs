@@ -17,6 +17,8 @@ pub(in crate::sandbox::core) struct Run {
     pub(in crate::sandbox::core) core: Core<MemoryDb>,
     pub(in crate::sandbox::core) credential: String,
     lease: String,
+    /// What the image offers.
+    pub(in crate::sandbox::core) offered: Vec<String>,
 }
 
 pub(in crate::sandbox::core) fn minutes(minutes: i64) -> DateTime<Utc> {
@@ -29,6 +31,7 @@ impl Run {
             core: core(),
             credential: String::new(),
             lease: String::new(),
+            offered: Vec::new(),
         };
         run.core.happen(Input::Start, "test", t0()).expect("starts");
         run.launched();
@@ -85,6 +88,7 @@ impl Run {
             instance: format!("i{}", self.core.state().run),
             listed: listed.to_vec(),
             learnt: Vec::new(),
+            openclaw_versions: self.offered.clone(),
         };
         let grant = self.ask(ask, at).expect("granted");
         let grant: LeaseGrant = serde_json::from_value(grant).expect("a grant");
@@ -397,6 +401,7 @@ fn what_the_object_remembers_outlives_it() {
         core: reopened,
         credential: run.credential,
         lease: run.lease,
+        offered: Vec::new(),
     };
     assert_eq!(run.order(minutes(3)).map(|order| order.id), Some(1));
     run.commit(2, Some(1), minutes(4));
