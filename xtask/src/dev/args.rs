@@ -28,6 +28,13 @@ pub struct DevArgs {
     /// what this machine reaches, but for private addresses.
     #[arg(long)]
     pub browser: bool,
+    /// Offer the version of OpenClaw before as well, as the image does; it takes 650 MB of disk.
+    #[arg(long)]
+    pub previous_openclaw: bool,
+    /// Offer another version of OpenClaw: a folder with `node_modules/openclaw`. Can come more
+    /// than once; the embedded engine only.
+    #[arg(long, value_name = "DIR")]
+    pub openclaw_version: Vec<PathBuf>,
     /// What runs the containers.
     #[arg(long, value_enum, default_value_t = EngineKind::Embedded)]
     pub engine: EngineKind,

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
+
 use super::args::EngineKind;
 use super::host::ContainerSpec;
 use super::state::State;
@@ -44,25 +46,30 @@ pub(crate) enum Containers {
 }
 
 impl Containers {
-    /// Starts the engine, or finds Docker and makes the image.
+    /// Starts the engine, or finds Docker and makes the image. The embedded one offers the
+    /// versions of OpenClaw in these folders as well.
     ///
     /// # Errors
     /// When there is none, with what to do.
     pub(crate) async fn start(
         kind: EngineKind,
         state: &State,
-        tools: &Tools,
+        (tools, versions): (&Tools, &[PathBuf]),
         artifacts: &Artifacts,
         progress: &Progress,
     ) -> anyhow::Result<Self> {
         match kind {
             EngineKind::Embedded => {
+                let others = others(versions)?;
                 offer_skills(tools.checkout.root(), &modules(tools))?;
+                for (_, modules) in &others {
+                    offer_skills(tools.checkout.root(), modules)?;
+                }
                 let folder = state.root().join("containers");
                 let engine = Engine::start(EngineConfig {
                     socket: socket(&state.run()),
                     state_dir: folder.clone(),
-                    image: image(tools, artifacts),
+                    image: image(tools, artifacts, &others),
                     egress_image: EGRESS_IMAGE.to_owned(),
                     isolation: None,
                     helper: None,
@@ -123,18 +130,23 @@ impl Containers {
 }
 
 /// What `container/Dockerfile` puts into the image, from where it is here.
-fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
+fn image(tools: &Tools, artifacts: &Artifacts, others: &[(String, PathBuf)]) -> Image {
     let bind = |source: PathBuf, target: &str| Bind {
         source,
         target: target.into(),
     };
+    let mut binds = vec![
+        bind(modules(tools), "/opt/openclaw/node_modules"),
+        bind(tools.node.node.clone(), "/opt/node/bin/node"),
+        bind(artifacts.tedix_init.clone(), "/usr/local/bin/tedix-init"),
+    ];
+    binds.extend(others.iter().map(|(version, modules)| {
+        let target = format!("/opt/openclaw/versions/{version}/node_modules");
+        bind(modules.clone(), &target)
+    }));
     Image {
         name: IMAGE.to_owned(),
-        binds: vec![
-            bind(modules(tools), "/opt/openclaw/node_modules"),
-            bind(tools.node.node.clone(), "/opt/node/bin/node"),
-            bind(artifacts.tedix_init.clone(), "/usr/local/bin/tedix-init"),
-        ],
+        binds,
         entrypoint: vec!["/usr/local/bin/tedix-init".to_owned()],
         cmd: Vec::new(),
         // The TEDIX variables are tedix-init's own defaults. They are said here
@@ -145,6 +157,7 @@ fn image(tools: &Tools, artifacts: &Artifacts) -> Image {
             "TEDIX_DATA=/data",
             "TEDIX_NODE=/opt/node/bin/node",
             "TEDIX_OPENCLAW=/opt/openclaw/node_modules/openclaw/openclaw.mjs",
+            "TEDIX_OPENCLAW_VERSIONS=/opt/openclaw/versions",
         ]
         .map(str::to_owned)
         .to_vec(),
@@ -160,6 +173,24 @@ fn modules(tools: &Tools) -> PathBuf {
     package
         .parent()
         .map_or_else(|| tools.openclaw.clone(), Path::to_path_buf)
+}
+
+/// The versions of OpenClaw in these folders, each with its `node_modules`.
+fn others(folders: &[PathBuf]) -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let version = |folder: &PathBuf| {
+        let package = folder.join(OPENCLAW_PACKAGE).join("package.json");
+        let text = std::fs::read(&package)
+            .with_context(|| format!("{} is no OpenClaw", folder.display()))?;
+        let package: serde_json::Value = serde_json::from_slice(&text)?;
+        let version = package.get("version").and_then(serde_json::Value::as_str);
+        let version = version.filter(|version| domain::upgrade::is_version(version));
+        let version = version
+            .with_context(|| format!("{} says no version", folder.display()))?
+            .to_owned();
+        let modules = std::path::absolute(folder.join("node_modules"))?;
+        Ok((version, modules))
+    };
+    folders.iter().map(version).collect()
 }
 
 /// Puts the skills that ship with the container where OpenClaw offers them by itself, as

@@ -58,6 +58,16 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
     }
     ports::check(&layout)?;
     let tools = tools::ensure(checkout, progress)?;
+    let mut versions = args.openclaw_version.clone();
+    if args.engine == EngineKind::Docker {
+        // Its image brings the version before, and no folder of this machine.
+        anyhow::ensure!(
+            versions.is_empty(),
+            "--openclaw-version needs the embedded engine"
+        );
+    } else if args.previous_openclaw {
+        versions.push(tools::ensure_previous_openclaw(&tools, progress)?);
+    }
     let tools_done = Instant::now();
     let artifacts = build::all(&tools, progress)?;
     let built = Instant::now();
@@ -80,6 +90,7 @@ pub fn run(checkout: &Checkout, args: &DevArgs, progress: &Progress) -> anyhow::
         state: &state,
         tools: &tools,
         artifacts: &artifacts,
+        versions: &versions,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,7 +1,7 @@
 //! Starting everything, as much at once as the machine bears, and keeping it
 //! running.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use domain::wire::gateway::GatewayStatus;
@@ -40,6 +40,8 @@ pub(super) struct Setup<'a> {
     pub(super) state: &'a State,
     pub(super) tools: &'a Tools,
     pub(super) artifacts: &'a Artifacts,
+    /// Other versions of OpenClaw that the containers offer, each with its `node_modules`.
+    pub(super) versions: &'a [PathBuf],
     /// The Chromium that agents may use.
     pub(super) browser: Option<&'a Path>,
 }
@@ -75,10 +77,11 @@ impl<'a> Setup<'a> {
             state,
             tools,
             artifacts,
+            versions,
             ..
         } = self;
         session.keep_containers(
-            Containers::start(args.engine, state, tools, artifacts, progress).await?,
+            Containers::start(args.engine, state, (tools, versions), artifacts, progress).await?,
         );
         let api = Api::new(issuer.clone(), layout.registry_url())?;
         session.keep_api(api.clone());

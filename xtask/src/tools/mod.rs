@@ -135,6 +135,16 @@ pub fn ensure(checkout: &Checkout, progress: &Progress) -> anyhow::Result<Tools>
     })
 }
 
+/// Finds or installs the version of OpenClaw before, which the image offers as well; the
+/// folder that holds its `node_modules`.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn ensure_previous_openclaw(tools: &Tools, progress: &Progress) -> anyhow::Result<PathBuf> {
+    let _lock = tools.checkout.lock(progress)?;
+    npm::ensure_previous_openclaw(&tools.checkout, &tools.node, progress)
+}
+
 /// Finds or installs what only the checks need.
 ///
 /// # Errors

@@ -82,17 +82,50 @@ pub(super) fn ensure_openclaw(
     progress: &Progress,
 ) -> anyhow::Result<PathBuf> {
     let folder = checkout.join("container");
-    install(
+    install_openclaw(
         &folder,
         "npm-openclaw",
         "Installing OpenClaw",
-        &node.search_path(),
+        checkout,
+        node,
         progress,
     )?;
+    Ok(folder)
+}
+
+/// The version of OpenClaw before, which the image offers as well.
+pub(super) fn ensure_previous_openclaw(
+    checkout: &Checkout,
+    node: &NodePackages,
+    progress: &Progress,
+) -> anyhow::Result<PathBuf> {
+    let folder = checkout.join("container/previous");
+    let label = "Installing the version of OpenClaw before";
+    install_openclaw(
+        &folder,
+        "npm-openclaw-previous",
+        label,
+        checkout,
+        node,
+        progress,
+    )?;
+    Ok(folder)
+}
+
+fn install_openclaw(
+    folder: &Path,
+    id: &str,
+    label: &str,
+    checkout: &Checkout,
+    node: &NodePackages,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    install(folder, id, label, &node.search_path(), progress)?;
     let package = folder.join(OPENCLAW_PACKAGE);
     ensure!(
         package.is_dir(),
-        "container/package-lock.json does not install OpenClaw"
+        "{}/package-lock.json does not install OpenClaw",
+        folder.display()
     );
     if package.join(PENDING).exists() {
         finish_openclaw(
@@ -102,7 +135,7 @@ pub(super) fn ensure_openclaw(
             progress,
         )?;
     }
-    Ok(folder)
+    Ok(())
 }
 
 /// Lets OpenClaw do what its install scripts left undone, which it does when it
