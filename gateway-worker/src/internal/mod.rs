@@ -3,6 +3,7 @@
 mod browser;
 pub mod git;
 pub mod governance;
+mod keep_alive;
 pub mod metered;
 pub mod models;
 mod refusal;

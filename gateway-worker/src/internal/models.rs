@@ -17,6 +17,7 @@ use worker::{
     RequestInit, RequestRedirect, Response, Result, Url, console_error,
 };
 
+use super::keep_alive::KeepAlive;
 use super::metered::Metered;
 use super::refusal::{self, Refusal, passed_back};
 use super::watch::{self, Ended, Watched};
@@ -36,6 +37,10 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+/// How long a stream of events may say nothing before the client is spoken to, to see
+/// whether it is still there: the first write to one that is not may still go well, the
+/// next fails.
+const SILENCE: Duration = Duration::from_secs(5);
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Carries the id of OpenClaw's session, where its configuration asks for it.
@@ -283,12 +288,17 @@ fn metered(
         .ok()
         .flatten()
         .unwrap_or_default();
-    let meter = Meter::new(operation, Framing::from_content_type(&content_type));
+    let framing = Framing::from_content_type(&content_type);
+    let meter = Meter::new(operation, framing);
     let stream = answer.stream().map_err(broken)?;
     let since = move || u64::try_from((now() - started_at).num_milliseconds()).unwrap_or(0);
     let stream = Metered::new(stream, meter, request_bytes, since, ended);
     let headers = passed_back(&answer).map_err(broken)?;
-    let response = Response::from_stream(stream).map_err(broken)?;
+    let response = match framing {
+        Framing::Events => Response::from_stream(KeepAlive::new(stream, || Delay::from(SILENCE))),
+        Framing::Document => Response::from_stream(stream),
+    }
+    .map_err(broken)?;
     Ok(response
         .with_status(answer.status_code())
         .with_headers(headers))
