@@ -21,6 +21,8 @@ pub const MODELS: &[&str] = &[
     "plain",
     "late",
     "endless",
+    "mute",
+    "silent",
     "loris",
     "garbage",
     "no-usage",
@@ -28,6 +30,10 @@ pub const MODELS: &[&str] = &[
     "absurd-usage",
     "large-usage",
     "failing",
+    "wrong-key",
+    "no-credit",
+    "no-quota",
+    "low-balance",
     "gzip",
     "bomb",
     "headers",
@@ -173,6 +179,8 @@ async fn answer(stream: &mut Wire, call: &Value, state: &State, url: &str) -> an
     match call["model"].as_str().unwrap_or_default() {
         "late" => sleep(Duration::from_secs(600)).await,
         "endless" => return endless(stream, state, &word("twelve bytes")).await,
+        "mute" => return silent(stream, state, b"").await,
+        "silent" => return silent(stream, state, &word("twelve bytes")).await,
         "loris" => {
             for byte in EVENTS.bytes().cycle() {
                 if stream.write_all(&[byte]).await.is_err() {
@@ -204,6 +212,19 @@ async fn answer(stream: &mut Wire, call: &Value, state: &State, url: &str) -> an
         "failing" => {
             let body = r#"{"error":{"message":"overloaded","type":"server_error"}}"#;
             document(stream, "503 Service Unavailable", "", body.as_bytes()).await?;
+        }
+        "wrong-key" => {
+            let body = r#"{"error":{"message":"Incorrect API key: sk-of-the-provider"}}"#;
+            document(stream, "401 Unauthorized", "", body.as_bytes()).await?;
+        }
+        "no-credit" => document(stream, "402 Payment Required", "", b"").await?,
+        "no-quota" => {
+            let body = r#"{"error":{"message":"You exceeded your current quota, please check your plan and billing details.","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+            document(stream, "429 Too Many Requests", "", body.as_bytes()).await?;
+        }
+        "low-balance" => {
+            let body = r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API. Please go to Plans & Billing."}}"#;
+            document(stream, "400 Bad Request", "", body.as_bytes()).await?;
         }
         "gzip" => {
             let body = [word("words"), usage(signed(INPUT_TOKENS), 7), done()].concat();
@@ -310,6 +331,18 @@ async fn write(stream: &mut Wire, chunk: &[u8]) -> std::io::Result<()> {
     framed.extend_from_slice(chunk);
     framed.extend_from_slice(b"\r\n");
     stream.write_all(&framed).await
+}
+
+/// A beginning, and then nothing until nobody waits for more.
+async fn silent(stream: &mut Wire, state: &State, beginning: &[u8]) -> anyhow::Result<Then> {
+    stream.write_all(EVENTS.as_bytes()).await?;
+    if !beginning.is_empty() {
+        write(stream, beginning).await?;
+    }
+    // Nothing follows a call on its connection before it is answered: it ends, or breaks.
+    drop(stream.read(&mut [0]).await);
+    state.hung_up.fetch_add(1, Ordering::Relaxed);
+    Ok(Then::Close)
 }
 
 /// Words until nobody wants them.

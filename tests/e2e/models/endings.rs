@@ -22,6 +22,11 @@ async fn endings(lone: &Lone) -> anyhow::Result<()> {
     lone.set_budgets(json!({ "tokens_per_day": 1_000_000 }))
         .await?;
     hang_up(lone).await.context("the client hangs up")?;
+    for (model, says) in [("silent", "\"delta\""), ("mute", ": keep-alive\n\n")] {
+        hang_up_in_silence(lone, model, says)
+            .await
+            .with_context(|| format!("the client hangs up on the provider \"{model}\""))?;
+    }
     stop_all(lone).await.context("an operator stops all")
 }
 
@@ -42,6 +47,34 @@ async fn hang_up(lone: &Lone) -> anyhow::Result<()> {
         "{call:?}"
     );
     ensure!(call.first_byte_ms.is_some(), "{call:?}");
+    Ok(())
+}
+
+/// The same where the provider says nothing any more, or never said a word.
+async fn hang_up_in_silence(lone: &Lone, model: &str, says: &str) -> anyhow::Result<()> {
+    let before = lone.upstream.hung_up();
+    let mut client = open(lone, model).await?;
+    read_until(&mut client, says).await?;
+    drop(client);
+    wait::until("the provider to be cancelled", SOON, async || {
+        Ok((lone.upstream.hung_up() > before).then_some(()))
+    })
+    .await?;
+    lone.settled(SOON).await?;
+    let call = lone.calls().await?.into_iter().next().context("no call")?;
+    ensure!(
+        call.outcome == CallOutcome::Cut && call.model.ends_with(model) && call.estimated,
+        "{call:?}"
+    );
+    // A comment of the gateway's is nothing that came from the provider.
+    ensure!(
+        (call.usage.output_tokens > 0) == (model == "silent"),
+        "{call:?}"
+    );
+    ensure!(
+        call.first_byte_ms.is_some() == (model == "silent"),
+        "{call:?}"
+    );
     Ok(())
 }
 
@@ -104,8 +137,13 @@ async fn open(lone: &Lone, model: &str) -> anyhow::Result<TcpStream> {
 
 /// Reads until a word of the answer is there.
 async fn read_some(stream: &mut TcpStream) -> anyhow::Result<()> {
+    read_until(stream, "\"delta\"").await
+}
+
+/// Reads until the answer holds some words.
+async fn read_until(stream: &mut TcpStream, words: &str) -> anyhow::Result<()> {
     let mut read = Vec::new();
-    while !String::from_utf8_lossy(&read).contains("\"delta\"") {
+    while !String::from_utf8_lossy(&read).contains(words) {
         let mut more = [0; 4_096];
         let count = timeout(SOON, stream.read(&mut more)).await??;
         ensure!(

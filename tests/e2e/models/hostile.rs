@@ -40,6 +40,10 @@ const CASES: &[Case] = &[
         Some((128_000, 8_192)),
     ),
     case("failing", Some(503), None, None),
+    case("wrong-key", Some(429), None, None),
+    case("no-credit", Some(429), None, None),
+    case("no-quota", Some(429), None, None),
+    case("low-balance", Some(429), None, None),
     case(
         "gzip",
         Some(200),
@@ -89,14 +93,15 @@ async fn cases(lone: &Lone) -> anyhow::Result<()> {
         "a redirect of the provider's was followed"
     );
     let audit = lone.gateway.audit().await?;
-    let implausible = audit
-        .iter()
-        .filter(|entry| entry.action == "usage.implausible")
-        .count();
+    let noted = |action: &str| audit.iter().filter(|entry| entry.action == action).count();
+    let implausible = noted("usage.implausible");
     ensure!(
         implausible == 1,
         "{implausible} reports noted as implausible"
     );
+    // One for the key and one for the credit, whatever goes through in between.
+    let refused = noted("provider.refused");
+    ensure!(refused == 2, "{refused} refusals of the account noted");
     Ok(())
 }
 
