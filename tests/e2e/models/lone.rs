@@ -1,7 +1,7 @@
 //! The stage of these scenarios.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -83,7 +83,15 @@ impl Lone {
 
     /// Kills the Worker and starts it again.
     pub(super) async fn kill_and_restart(&mut self) -> anyhow::Result<()> {
-        self.worker.kill_and_restart().await?;
+        self.restart_after(|_| Ok(())).await
+    }
+
+    /// The same, with something done to what it keeps while it is down.
+    pub(super) async fn restart_after(
+        &mut self,
+        between: impl FnOnce(&Path) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.worker.restart_after(between).await?;
         let key = Credential::Bearer(self.worker.key.clone());
         self.door = self.door.with(key);
         Ok(())

@@ -6,6 +6,7 @@ mod browser;
 mod endings;
 mod hostile;
 mod lone;
+mod rollup;
 mod storm;
 
 use libtest_mimic::Trial;
@@ -29,6 +30,10 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
         world.stage_trial(
             "models::calls_end_with_the_client_and_with_the_kill_switch",
             async |stage| endings::run(&stage.environment()?).await,
+        ),
+        world.stage_trial(
+            "models::hours_that_are_over_are_in_the_registry_once",
+            async |stage| rollup::run(&stage.environment()?).await,
         ),
     ]
 }
