@@ -15,7 +15,7 @@ use domain::metering::{AccountFault, ErrorKind, Operation as ModelOperation, Rea
 use domain::problem::Problem;
 use domain::proposal::Draft;
 use domain::secret::Secret;
-use domain::wire::clones::GrantSnapshot;
+use domain::wire::clones::{CloneSnapshot, GrantSnapshot};
 use domain::wire::devices::DeviceVerb;
 use domain::wire::gateway::{ExplainPolicy, JoinRegistry};
 use domain::wire::init::Report;
@@ -407,6 +407,15 @@ pub enum Operation {
         /// Why.
         note: Option<String>,
     },
+    /// `GET snapshots/clone`.
+    CloneStatus,
+    /// `POST snapshots/clone`.
+    CloneSnapshot {
+        /// From where.
+        clone: CloneSnapshot,
+    },
+    /// `DELETE snapshots/clone`.
+    CancelClone,
     /// `GET devices`.
     Devices,
     /// `POST devices/ID/{approve,reject,revoke}`.

@@ -1,5 +1,6 @@
 //! What the rules need from the world, as traits; [`crate::adapters`] provide it.
 
+pub mod lender;
 pub mod objects;
 
 use serde_json::Value;

@@ -6,6 +6,7 @@ pub mod browser;
 pub mod clock;
 pub mod env;
 pub mod git_api;
+pub mod lender;
 pub mod r2;
 pub mod raw;
 pub mod registry_http;

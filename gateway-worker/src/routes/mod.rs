@@ -5,6 +5,7 @@ mod audit;
 mod audit_verify;
 mod budgets_extend;
 mod budgets_get;
+mod clone;
 mod devices;
 mod enrolment_get;
 mod enrolment_post;
@@ -127,6 +128,14 @@ pub const ROUTES: &[Route] = &[
     post("/sandbox/destroy", SMALL, sandbox_action::read_destroy),
     get("/snapshots", snapshots::read_page),
     post("/snapshots", SMALL, |_| Ok(Operation::TakeSnapshot)),
+    get("/snapshots/clone", |_| Ok(Operation::CloneStatus)),
+    post("/snapshots/clone", SMALL, clone::read),
+    Route {
+        path: "/snapshots/clone",
+        method: "DELETE",
+        max_body: 0,
+        read: |_| Ok(Operation::CancelClone),
+    },
     get("/snapshots/{generation}", snapshots::read_one),
     post(
         "/snapshots/{generation}/restore",
@@ -187,10 +196,14 @@ const fn sandbox(action: SandboxAction) -> Operation {
 pub fn find(method: &str, path: &str) -> Result<&'static Route, Problem> {
     let method = if method == "HEAD" { "GET" } else { method };
     let below = below(path);
-    let here: Vec<&Route> = ROUTES
+    let mut here: Vec<&Route> = ROUTES
         .iter()
         .filter(|route| matches(route.path, below))
         .collect();
+    // `snapshots/clone` is no generation.
+    if here.iter().any(|route| route.path == below) {
+        here.retain(|route| route.path == below);
+    }
     if here.is_empty() {
         return Err(Problem::not_found("The governance API has no such path."));
     }
@@ -305,6 +318,9 @@ pub fn run<D: Db>(
         Operation::VersionBack { if_match, note } => {
             openclaw::back(core, &who, if_match, note.as_deref(), now)
         }
+        Operation::CloneStatus => clone::show(core, &who),
+        Operation::CloneSnapshot { clone } => clone::ask(core, &who, clone, now),
+        Operation::CancelClone => clone::cancel(core, &who, now),
         Operation::Devices => devices::list(core, &who, now),
         Operation::DecideDevice { verb, id, note } => {
             devices::decide(core, &who, verb, &id, note, now)

@@ -101,6 +101,9 @@ fn ask(core: &mut Core<MemoryDb>, who: &str, method: &str, path: &str) -> Result
         path if path.ends_with("/grants") => json!({"minutes": 60}),
         "/sandbox/destroy" | "/openclaw/back" => json!({}),
         "/openclaw/version" => json!({"version": null}),
+        "/snapshots/clone" => {
+            json!({"from": "https://old.example.com", "generation": 7, "code": "tgr_x"})
+        }
         "/budgets/extensions" => {
             json!({"tokens": 5, "until": (t0() + chrono::TimeDelta::hours(1)).to_rfc3339()})
         }
@@ -154,6 +157,65 @@ fn a_grant_says_for_how_long_and_nothing_else() {
         let none = call(&mut core, "ada@example.com", "DELETE", path, &malformed);
         assert!(matches!(none.expect_err(path).status, 404 | 405), "{path}");
     }
+}
+
+#[test]
+fn a_clone_says_from_where_and_with_which_code() {
+    let ada = "ada@example.com";
+    let ask = |core: &mut Core<MemoryDb>, body: &Value| {
+        call(core, ada, "POST", "/snapshots/clone", &request(None, body))
+    };
+    let good = json!({"from": "https://old.example.com", "generation": 7, "code": "tgr_s3cret"});
+    for (key, value, pointer) in [
+        ("from", json!("http://old.example.com"), "/from"),
+        ("from", json!("https://169.254.169.254"), "/from"),
+        ("from", json!("https://old.example.com/x"), "/from"),
+        ("from", json!("https://state.internal"), "/from"),
+        ("from", json!("https://company.example.com"), "/from"),
+        ("generation", json!(0), "/generation"),
+        ("generation", json!(-1), ""),
+        ("code", json!(""), "/code"),
+        ("code", json!("x\r\ny: z"), "/code"),
+        ("code", json!("x".repeat(201)), "/code"),
+        ("code", json!(7), ""),
+        ("note", json!("x".repeat(501)), "/note"),
+        ("replace", json!("yes"), ""),
+        ("line", json!("mine"), ""),
+    ] {
+        let mut body = good.clone();
+        body[key] = value;
+        let problem = ask(&mut with_people(), &body).expect_err(key);
+        let at = problem.errors.first().map(|error| error.pointer.as_str());
+        assert_eq!((problem.status, at), (422, Some(pointer)), "{body}");
+        assert!(!problem.to_string().contains("s3cret"));
+    }
+    let mut core = with_people();
+    let answer = ask(&mut core, &good).expect("asked").body;
+    assert_eq!(answer["state"], "copying");
+    assert!(!answer.to_string().contains("s3cret"));
+    assert_eq!(
+        ask(&mut core, &good).expect_err("one at a time").status,
+        409
+    );
+    let shown = call(
+        &mut core,
+        "vic@example.com",
+        "GET",
+        "/snapshots/clone",
+        &request(None, &good),
+    );
+    assert!(!shown.expect("shown").body.to_string().contains("s3cret"));
+    let audit = call(&mut core, ada, "GET", "/audit", &request(None, &good)).expect("shown");
+    assert!(audit.body.to_string().contains("state.clone_asked"));
+    assert!(!audit.body.to_string().contains("s3cret"));
+    let ended = call(
+        &mut core,
+        ada,
+        "DELETE",
+        "/snapshots/clone",
+        &request(None, &good),
+    );
+    assert_eq!(ended.expect("called off").body["state"], "cancelled");
 }
 
 #[test]
@@ -211,6 +273,9 @@ fn who_may_do_what() {
     POST /sandbox/destroy                 403 403 403 202
     GET  /snapshots                       403 200 200 200
     POST /snapshots                       403 403 409 409
+    GET  /snapshots/clone                 403 404 404 404
+    POST /snapshots/clone                 403 403 403 202
+    DELETE /snapshots/clone                 403 403 403 404
     GET  /snapshots/{generation}          403 404 404 404
     POST /snapshots/{generation}/restore  403 403 403 404
     GET  /snapshots/{generation}/grants   403 403 403 404

@@ -18,7 +18,7 @@ use worker::{
 use super::container::SandboxContainer;
 use super::core::{Core, GATEWAY, Task};
 use super::lifecycle::{Effect, Input};
-use super::{browsers, dispatch, front_door};
+use super::{browsers, clones, dispatch, front_door};
 use crate::adapters::clock::now;
 use crate::adapters::env;
 use crate::adapters::git_api::GitHostApi;
@@ -184,6 +184,11 @@ impl Shell {
             shell.beat().await;
             shell.set_alarm().await;
             if shell.ask_git_hosts().await {
+                shell.perform().await;
+                shell.beat().await;
+                shell.set_alarm().await;
+            }
+            if clones::step(&shell).await {
                 shell.perform().await;
                 shell.beat().await;
                 shell.set_alarm().await;

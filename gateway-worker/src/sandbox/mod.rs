@@ -1,6 +1,7 @@
 //! The Durable Object that owns the container, the policy, the ledger and the audit.
 
 mod browsers;
+mod clones;
 pub mod container;
 pub mod core;
 mod dispatch;

@@ -22,6 +22,16 @@ pub(crate) fn pack(line: &str, key: Digest) -> String {
     format!("gateways/{line}/packs/{key}")
 }
 
+/// Folder of what is kept of a generation of another gateway while it is fetched.
+pub(crate) fn clones(line: &str) -> String {
+    format!("gateways/{line}/clones/")
+}
+
+/// A manifest of another gateway, as it was fetched.
+pub(crate) fn clone(line: &str, manifest: Digest) -> String {
+    format!("gateways/{line}/clones/{manifest}")
+}
+
 /// The number of a manifest; none for a key that is none of ours.
 pub(crate) fn generation_of(key: &str) -> Option<u64> {
     let name = key.rsplit('/').next()?;

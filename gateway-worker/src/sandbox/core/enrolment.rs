@@ -193,9 +193,60 @@ fn registry_origin(text: &str) -> Result<String, &'static str> {
     }
 }
 
+/// The origin of another gateway: as that of a registry, and a name: no address has one but
+/// this machine's.
+pub(super) fn other_gateway(text: &str) -> Result<String, &'static str> {
+    const WRONG: &str = "must be the origin of a gateway such as https://company.example.com";
+    let url = Url::parse(text.trim()).map_err(|_| WRONG)?;
+    let host = url.host_str().unwrap_or_default();
+    let named = host.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && host.parse::<std::net::Ipv4Addr>().is_err();
+    match registry_origin(text) {
+        Ok(origin) if named || url.scheme() == "http" => Ok(origin),
+        _ => Err(WRONG),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::registry_origin;
+    use super::{other_gateway, registry_origin};
+
+    #[test]
+    fn another_gateway_has_a_name() {
+        for (text, origin) in [
+            ("https://company.example.com", "https://company.example.com"),
+            (
+                " https://Company.example.com:8443/ ",
+                "https://company.example.com:8443",
+            ),
+            ("http://localhost:8701", "http://localhost:8701"),
+            ("http://127.0.0.1:8701", "http://127.0.0.1:8701"),
+        ] {
+            assert_eq!(other_gateway(text).as_deref(), Ok(origin));
+        }
+        for text in [
+            "",
+            "company.example.com",
+            "http://company.example.com",
+            "http://169.254.169.254",
+            "https://169.254.169.254",
+            "https://0xa9fea9fe",
+            "https://2852039166/",
+            "https://[fd00:ec2::254]",
+            "https://[::ffff:169.254.169.254]",
+            "https://metadata.google.internal",
+            "https://metadata.google.internal.",
+            "https://state.internal",
+            "https://ada:pw@company.example.com",
+            "https://company.example.com/x",
+            "https://company.example.com?x",
+            "https://company.example.com#x",
+            "file:///etc/passwd",
+            "ftp://company.example.com",
+        ] {
+            assert!(other_gateway(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn registries_are_https_or_on_this_machine() {

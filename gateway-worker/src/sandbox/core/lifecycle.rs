@@ -15,6 +15,10 @@ impl<D: Db> Core<D> {
     /// # Errors
     /// When the state does not allow it or the database fails.
     pub fn happen(&mut self, input: Input, actor: &str, now: DateTime<Utc>) -> Result<(), Problem> {
+        if input == Input::Wake && self.takes_over() {
+            let why = "The gateway is about to start from another one's state; try again soon.";
+            return Err(Problem::unavailable(why).with_retry_after(5));
+        }
         let decision = match decide(&self.state, input, now) {
             Ok(decision) => decision,
             Err(denied @ Denied::Failed(_)) => {
@@ -94,6 +98,7 @@ impl<D: Db> Core<D> {
             sleep,
             self.pulls_due_at(),
             self.trial_due_at(),
+            self.clone_due_at(),
         ];
         due.into_iter().flatten().min()
     }

@@ -2,6 +2,7 @@
 //! `domain`, and runs natively over any SQLite. [`super::durable`] is the shell.
 
 mod browser;
+mod clones;
 mod devices;
 mod drift;
 mod enrolment;
@@ -92,6 +93,7 @@ pub struct Core<D> {
     pulls: pulls::Pulls,
     activity: sleep::Activity,
     versions: Versions,
+    clone: Option<clones::Job>,
 }
 
 impl<D: Db> Core<D> {
@@ -137,6 +139,7 @@ impl<D: Db> Core<D> {
             snapshots: records::load(&db, Record::Snapshots)?.unwrap_or_default(),
             pulls: records::load(&db, Record::Pulls)?.unwrap_or_default(),
             versions,
+            clone: records::load(&db, Record::Clone)?.flatten(),
             db,
             settings,
         };

@@ -47,10 +47,19 @@ impl<D: Db> Core<D> {
                 "The next generation is {next}, not {generation}."
             )));
         }
+        self.begin_writing(generation, now)?;
+        Ok(())
+    }
+
+    /// Nobody else commits from here on, for a while.
+    pub(super) fn begin_writing(
+        &mut self,
+        generation: u64,
+        now: DateTime<Utc>,
+    ) -> Result<(), StorageError> {
         let until = now + TimeDelta::seconds(COMMIT_SECONDS);
         self.snapshots.commit = Some((generation, until));
-        self.keep_snapshots()?;
-        Ok(())
+        self.keep_snapshots()
     }
 
     pub(super) fn end_commit(

@@ -146,6 +146,10 @@ impl<D: Db> Core<D> {
             )
             .with_retry_after(1));
         }
+        let void = &self.snapshots.void;
+        let learnt = learnt
+            .iter()
+            .filter(|learnt| !void.contains(&learnt.generation));
         for snapshot in learnt {
             generations::save(&self.db, snapshot)?;
         }
@@ -154,6 +158,9 @@ impl<D: Db> Core<D> {
         let mut candidates: Vec<u64> = known.chain(listed.iter().copied()).collect();
         candidates.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
         candidates.dedup();
+        let void = &self.snapshots.void;
+        candidates.retain(|number| !void.contains(number));
+        let none_ever = void.len() as u64;
         let newest = candidates.first().copied().unwrap_or_default();
         let newest = newest.max(self.snapshots.newest);
         candidates.truncate(MAX_CANDIDATES);
@@ -161,7 +168,7 @@ impl<D: Db> Core<D> {
             Some(0) => Restore::Nothing,
             Some(generation) => Restore::Chosen { generation },
             // There were some and all are gone: that is no first start.
-            None if candidates.is_empty() && newest > 0 => Restore::Newest {
+            None if candidates.is_empty() && newest > none_ever => Restore::Newest {
                 candidates: vec![newest],
             },
             None if candidates.is_empty() => Restore::Nothing,

@@ -1,6 +1,7 @@
 //! Snapshots: who may write them, what a container starts from, when one is due and
 //! which are kept. The bytes never come here.
 
+mod adopt;
 mod api;
 mod commit;
 mod lease;
@@ -28,6 +29,9 @@ pub(super) struct State {
     line: Option<String>,
     /// Highest number that was ever written or seen: never given out again.
     newest: u64,
+    /// Numbers of clones that were given up while they were written: they are no generations,
+    /// whatever lies in the bucket.
+    void: Vec<u64>,
     /// Who may write.
     lease: Option<Lease>,
     /// The manifest that is being written, and until when.
