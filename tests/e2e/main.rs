@@ -2,7 +2,7 @@
 //!
 //! The scenarios share one stack, so they run one after the other in this
 //! order; each brings about what it needs, so that any of them can run alone:
-//! `cargo xtask test NAME`.
+//! `cargo xtask test NAME`. Those that need no stack run beside them.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,10 +27,12 @@ mod state;
 mod turns;
 mod websocket;
 
+use std::fs::{create_dir_all, read_to_string};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 use crate::stage::World;
 
@@ -55,7 +57,6 @@ fn main() -> ExitCode {
         }
     };
     let trials = [
-        models::trials(&world),
         fleet::trials(&world),
         browser::before_restart(&world),
         chat::trials(&world),
@@ -78,7 +79,11 @@ fn main() -> ExitCode {
     let mut trials: Vec<_> = trials.into_iter().flatten().collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
     trials.retain(|trial| wanted(trial.name()));
+    let mut apart = models::trials(&world);
+    apart.retain(|trial| wanted(trial.name()));
+    let apart = beside(&world, &arguments, apart);
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let failed = apart() || conclusion.has_failed();
     let slowest = world.took().into_iter().take(SLOWEST);
     for (time, name) in slowest.filter(|(time, _)| *time >= SLOW) {
         println!("{:>4} s  {name}", time.as_secs());
@@ -87,9 +92,28 @@ fn main() -> ExitCode {
     if let Err(error) = &left {
         eprintln!("error: the stack did not end well: {error:#}");
     }
-    if left.is_err() {
+    if failed || left.is_err() {
         ExitCode::FAILURE
     } else {
-        conclusion.exit_code()
+        ExitCode::SUCCESS
+    }
+}
+
+/// Runs scenarios on a thread of their own, because the others mostly wait. What comes back
+/// waits for them, shows what they printed, and says whether one failed.
+fn beside(world: &World, arguments: &Arguments, trials: Vec<Trial>) -> impl FnOnce() -> bool {
+    let mut arguments = arguments.clone();
+    let log = world.logs().map(|logs| logs.join("e2e-apart.log"));
+    // Where there is no place for it, none of them can run either, and that is short.
+    let written = log.filter(|_| !arguments.list && !trials.is_empty());
+    let written = written.filter(|log| log.parent().is_some_and(|at| create_dir_all(at).is_ok()));
+    arguments.logfile = written.as_ref().map(|log| log.display().to_string());
+    let running = thread::spawn(move || libtest_mimic::run(&arguments, trials));
+    move || {
+        let conclusion = running.join();
+        if let Some(text) = written.and_then(|log| read_to_string(log).ok()) {
+            println!("{text}");
+        }
+        conclusion.map_or(true, |conclusion| conclusion.has_failed())
     }
 }

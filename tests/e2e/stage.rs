@@ -1,5 +1,6 @@
 //! The one stack that the scenarios share, started when the first of them needs it.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,13 +16,15 @@ pub(crate) struct World(Arc<Shared>);
 
 struct Shared {
     runtime: Runtime,
+    /// The programs of this machine, or why there are none.
+    environment: Result<Environment, String>,
     stage: Mutex<Stage>,
     took: Mutex<Vec<(Duration, String)>>,
 }
 
 /// The environment, the stack when it runs, and where it keeps its state.
 pub(crate) struct Stage {
-    environment: anyhow::Result<Environment>,
+    environment: Result<Environment, String>,
     site: Option<Site>,
     stack: Option<Stack>,
     /// Why there will be no stack any more.
@@ -34,15 +37,16 @@ impl World {
             .worker_threads(2)
             .enable_all()
             .build()?;
-        let environment = Environment::read();
+        let environment = Environment::read().map_err(|error| format!("{error:#}"));
         let stage = Stage {
-            environment,
+            environment: environment.clone(),
             site: None,
             stack: None,
             broken: None,
         };
         Ok(Self(Arc::new(Shared {
             runtime,
+            environment,
             stage: Mutex::new(stage),
             took: Mutex::default(),
         })))
@@ -67,12 +71,27 @@ impl World {
         let title = name.to_owned();
         Trial::test(name, move || {
             let mut stage = shared.stage.lock().unwrap_or_else(PoisonError::into_inner);
-            let begun = Instant::now();
-            let outcome = shared.runtime.block_on(scenario(&mut stage));
-            let mut took = shared.took.lock().unwrap_or_else(PoisonError::into_inner);
-            took.push((begun.elapsed(), title));
-            outcome.map_err(|error| Failed::from(format!("{error:#}")))
+            shared.run(title, scenario(&mut stage))
         })
+    }
+
+    /// A scenario that has nothing to do with the stack: it runs beside those that have.
+    pub(crate) fn trial_apart<F>(&self, name: &str, scenario: F) -> Trial
+    where
+        F: AsyncFnOnce(&Environment) -> anyhow::Result<()> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.0);
+        let title = name.to_owned();
+        Trial::test(name, move || {
+            let environment = shared.environment.as_ref().map_err(Failed::from)?;
+            shared.run(title, scenario(environment))
+        })
+    }
+
+    /// Where programs leave what they print.
+    pub(crate) fn logs(&self) -> Option<PathBuf> {
+        let environment = self.0.environment.as_ref();
+        environment.ok().map(Environment::logs)
     }
 
     /// What the scenarios took, the slowest first.
@@ -90,6 +109,20 @@ impl World {
             Some(stack) => self.0.runtime.block_on(stack.stop()),
             None => Ok(()),
         }
+    }
+}
+
+impl Shared {
+    fn run(
+        &self,
+        title: String,
+        scenario: impl Future<Output = anyhow::Result<()>>,
+    ) -> Result<(), Failed> {
+        let begun = Instant::now();
+        let outcome = self.runtime.block_on(scenario);
+        let mut took = self.took.lock().unwrap_or_else(PoisonError::into_inner);
+        took.push((begun.elapsed(), title));
+        outcome.map_err(|error| Failed::from(format!("{error:#}")))
     }
 }
 

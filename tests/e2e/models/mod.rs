@@ -15,25 +15,25 @@ use crate::stage::World;
 
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
     vec![
-        world.stage_trial(
+        world.trial_apart(
             "models::a_budget_is_neither_overshot_nor_starved_nor_lost_by_kill_9",
-            async |stage| storm::run(&stage.environment()?).await,
+            async |environment| storm::run(environment).await,
         ),
-        world.stage_trial(
+        world.trial_apart(
             "models::whatever_a_provider_sends_is_bounded_and_counted",
-            async |stage| hostile::run(&stage.environment()?).await,
+            async |environment| hostile::run(environment).await,
         ),
-        world.stage_trial(
+        world.trial_apart(
             "models::a_browser_keeps_to_its_sessions_and_minutes",
-            async |stage| browser::run(&stage.environment()?).await,
+            async |environment| browser::run(environment).await,
         ),
-        world.stage_trial(
+        world.trial_apart(
             "models::calls_end_with_the_client_and_with_the_kill_switch",
-            async |stage| endings::run(&stage.environment()?).await,
+            async |environment| endings::run(environment).await,
         ),
-        world.stage_trial(
+        world.trial_apart(
             "models::hours_that_are_over_are_in_the_registry_once",
-            async |stage| rollup::run(&stage.environment()?).await,
+            async |environment| rollup::run(environment).await,
         ),
     ]
 }
