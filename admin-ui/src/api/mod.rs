@@ -5,6 +5,7 @@
 //! registry mints for it; it is kept in memory and never stored.
 
 pub(crate) mod abort;
+mod clones;
 pub(crate) mod download;
 pub(crate) mod error;
 pub(crate) mod gateway;

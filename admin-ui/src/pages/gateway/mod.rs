@@ -1,6 +1,7 @@
 //! One gateway: its header and its sections.
 
 pub(crate) mod audit;
+mod clone;
 pub(crate) mod devices;
 mod effective;
 pub(crate) mod overview;

@@ -6,6 +6,7 @@ use domain::wire::snapshots::{Snapshot, StateStatus};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::clone::{CloneDialog, progress};
 use crate::api::abort::Abort;
 use crate::components::failure::Failure;
 use crate::components::gateway_context::GatewayContext;
@@ -30,7 +31,7 @@ const COLUMNS: &[Column] = &[
     ("Size", true),
     ("Policy", false),
     ("Checked", false),
-    ("Go back", false),
+    ("Go back or clone", false),
 ];
 
 /// The section.
@@ -43,6 +44,8 @@ pub(crate) fn section() -> AnyView {
         },
     );
     let chosen = RwSignal::new(None::<u64>);
+    let lent = RwSignal::new(None::<Snapshot>);
+    let name = Memo::new(move |_| context.name());
     let state = Memo::new(move |_| {
         context
             .status
@@ -64,7 +67,9 @@ pub(crate) fn section() -> AnyView {
             }
             .into_any();
         }
-        let rows = items.iter().map(|snapshot| row(context, snapshot, chosen));
+        let rows = items
+            .iter()
+            .map(|snapshot| row(context, snapshot, chosen, lent));
         table("Snapshots", COLUMNS, rows.collect())
     };
     view! {
@@ -73,10 +78,12 @@ pub(crate) fn section() -> AnyView {
             "Conversations, memory, skills, jobs and workspaces outlive the container: the next one begins with the newest generation that is whole."
         </p>
         {move || state.get().map(|state| standing(&state))}
+        {move || progress(context.gateway(), name.get(), false)}
         <Take />
         {body}
         {move || loaded.get().then(|| list.more_button())}
         <RestoreDialog chosen=chosen />
+        <CloneDialog chosen=lent />
     }
     .into_any()
 }
@@ -114,6 +121,7 @@ fn row(
     context: GatewayContext,
     snapshot: &Snapshot,
     chosen: RwSignal<Option<u64>>,
+    lent: RwSignal<Option<Snapshot>>,
 ) -> Vec<AnyView> {
     let n = snapshot.generation;
     let files = count(snapshot.totals.files);
@@ -133,6 +141,7 @@ fn row(
         (None, None) => status::badge((Mood::Unknown, "Not read back yet")),
     };
     let may_not = Signal::derive(move || context.why_not(Role::Admin));
+    let whole = snapshot.clone();
     vec![
         text(n.to_string()),
         view! { <Relative at=snapshot.created_at /> }.into_any(),
@@ -142,6 +151,8 @@ fn row(
         checked,
         view! {
             <Button on_press=move |()| chosen.set(Some(n)) why_not=may_not label=format!("Restore generation {n}")>"Restore"</Button>
+            <Button on_press=move |()| lent.set(Some(whole.clone())) why_not=may_not
+                label=format!("Clone generation {n} into another gateway")>"Clone…"</Button>
         }
         .into_any(),
     ]
