@@ -9,6 +9,7 @@ use domain::wire::gateway::{
     Coverage, DecideProposal, ExplainPolicy, Explanation, Page, PolicyEnvelope, RestorePolicy,
     StoredPolicy,
 };
+use domain::wire::openclaw_version::{BackToVersion, ChooseVersion};
 use domain::wire::snapshots::{RestoreSnapshot, Snapshot};
 use domain::wire::usage::{BudgetsReport, CallRow, GrantExtension, Stop, StopModels, UsageGroup};
 use gloo_net::http::Method;
@@ -178,6 +179,37 @@ impl Gateway {
         let path = format!("snapshots/{generation}/restore");
         let body = Some(http::body(&RestoreSnapshot { note })?);
         let call = Call::new(Method::POST, &path, body);
+        self.text(&call, abort).await.map(drop)
+    }
+
+    /// `POST openclaw/version`, decided from a revision. What it leads to shows in the status.
+    pub(crate) async fn choose_version(
+        &self,
+        revision: u64,
+        version: Option<String>,
+        note: Option<String>,
+        abort: Abort,
+    ) -> Result<(), ApiError> {
+        let body = Some(http::body(&ChooseVersion { version, note })?);
+        let call = Call {
+            if_match: Some(revision),
+            ..Call::new(Method::POST, "openclaw/version", body)
+        };
+        self.text(&call, abort).await.map(drop)
+    }
+
+    /// `POST openclaw/back`, decided from a revision.
+    pub(crate) async fn version_back(
+        &self,
+        revision: u64,
+        note: Option<String>,
+        abort: Abort,
+    ) -> Result<(), ApiError> {
+        let body = Some(http::body(&BackToVersion { note })?);
+        let call = Call {
+            if_match: Some(revision),
+            ..Call::new(Method::POST, "openclaw/back", body)
+        };
         self.text(&call, abort).await.map(drop)
     }
 

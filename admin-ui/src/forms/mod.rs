@@ -3,6 +3,7 @@
 pub(crate) mod audit_filter;
 pub(crate) mod fleet_filter;
 pub(crate) mod join_token;
+pub(crate) mod openclaw;
 pub(crate) mod policy;
 pub(crate) mod proposal;
 pub(crate) mod usage;

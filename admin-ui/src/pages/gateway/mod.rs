@@ -4,6 +4,7 @@ pub(crate) mod audit;
 mod clone;
 pub(crate) mod devices;
 mod effective;
+mod openclaw;
 pub(crate) mod overview;
 pub(crate) mod show;
 pub(crate) mod snapshots;

@@ -5,7 +5,7 @@ use domain::wire::gateway::{ApplyState, Enrolment, ModelInfo};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use super::devices;
+use super::{devices, openclaw};
 use crate::api::abort::Abort;
 use crate::api::error::ApiError;
 use crate::api::gateway::SandboxAction;
@@ -54,6 +54,10 @@ pub(crate) fn section() -> AnyView {
                 <section class="panel" aria-labelledby="p-pointers">
                     <h3 id="p-pointers">"Where its state lies"</h3>
                     {part(|f| pointers::view(&f.pointers))}
+                </section>
+                <section class="panel wide" aria-labelledby="p-openclaw">
+                    <h3 id="p-openclaw">"OpenClaw's version"</h3>
+                    {openclaw::panel()}
                 </section>
                 <section class="panel full" aria-labelledby="p-devices">
                     <h3 id="p-devices">"Devices"</h3>
