@@ -2,6 +2,7 @@
 //! refusal of the gateway and of a provider.
 
 mod reactions;
+mod retries;
 mod shapes;
 mod talk;
 

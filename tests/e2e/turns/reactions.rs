@@ -14,13 +14,14 @@ use futures_util::future::try_join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::retries;
 use super::talk::{COMPLETIONS, MESSAGES, RESPONSES, refused, save, tell};
 use crate::chat::{COMMAND_RAN, RUN_A_COMMAND};
 
 /// Agents that call models in each of the ways.
-const AGENTS: [&str; 3] = [COMPLETIONS.agent, RESPONSES.agent, MESSAGES.agent];
+pub(super) const AGENTS: [&str; 3] = [COMPLETIONS.agent, RESPONSES.agent, MESSAGES.agent];
 /// An agent whose model has no price.
-const UNPRICED: &str = "main";
+pub(super) const UNPRICED: &str = "main";
 /// What a refused turn asks for.
 const REFUSED: &str = "/say NEVER-SAID";
 /// A refused call, and what the user has to hear of it.
@@ -44,7 +45,9 @@ async fn rows(stack: &Stack, gateway: &Gateway) -> anyhow::Result<()> {
     budget(stack, gateway).await.context("the day's budget")?;
     task(stack, gateway).await.context("calls per task")?;
     price(stack, gateway).await.context("no price")?;
-    stop(stack, gateway).await.context("all stopped")
+    stop(stack, gateway).await.context("all stopped")?;
+    account(stack, gateway).await.context("the account there")?;
+    retries::run(stack, gateway).await
 }
 
 /// Said with what is used, until when and what to do; an extension and the next day help
@@ -120,6 +123,29 @@ async fn stop(stack: &Stack, gateway: &Gateway) -> anyhow::Result<()> {
     lifted.expect(200)?;
     refused?;
     works(stack, &AGENTS, "/say on again").await
+}
+
+/// A key that the provider does not accept, and an account out of credit: OpenClaw, which
+/// would not ask again for minutes, hears of a limit.
+async fn account(stack: &Stack, gateway: &Gateway) -> anyhow::Result<()> {
+    save(gateway, json!({}), &BTreeMap::new()).await?;
+    for (fail, says) in [
+        (
+            "/fail 401 /say NEVER-SAID",
+            "does not accept the gateway's key",
+        ),
+        ("/fail 402 /say NEVER-SAID", "has run out of credit"),
+    ] {
+        let row = Row {
+            reason: RefusalReason::Provider,
+            says: &["Usage limit reached", says, "operator of this gateway"],
+        };
+        row.refuses(stack, gateway, &AGENTS, fail)
+            .await
+            .context(says)?;
+        works(stack, &AGENTS, "/say paid").await.context(says)?;
+    }
+    Ok(())
 }
 
 impl Row<'_> {

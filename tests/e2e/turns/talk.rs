@@ -80,7 +80,17 @@ pub(super) async fn open(stack: &Stack) -> anyhow::Result<Session> {
 
 /// One turn of an agent over a connection of its own: what the user is told.
 pub(super) async fn tell(stack: &Stack, agent: &str, message: &str) -> anyhow::Result<Told> {
-    open(stack).await?.turn_of(agent, "turns", message).await
+    tell_in(stack, agent, "turns", message).await
+}
+
+/// The same in another conversation: those of one run side by side.
+pub(super) async fn tell_in(
+    stack: &Stack,
+    agent: &str,
+    session: &str,
+    message: &str,
+) -> anyhow::Result<Told> {
+    open(stack).await?.turn_of(agent, session, message).await
 }
 
 /// Calls of an agent that reached the provider since a moment, oldest first.

@@ -13,7 +13,7 @@ mod sse;
 
 use std::sync::{Arc, Mutex};
 
-use record::Records;
+use record::{FailedOnce, Records};
 pub use record::{KEPT_REQUESTS, RequestRecord};
 
 /// Id of the model that it offers, which has no price.
@@ -30,6 +30,7 @@ pub const MESSAGES_MODEL_ID: &str = "stand-in-messages";
 pub struct ModelServer {
     key: Arc<str>,
     records: Arc<Mutex<Records>>,
+    failed: Arc<Mutex<FailedOnce>>,
 }
 
 impl ModelServer {
@@ -39,12 +40,20 @@ impl ModelServer {
         Self {
             key: key.into(),
             records: Arc::default(),
+            failed: Arc::default(),
         }
     }
 
     /// Everything it answers.
     pub fn router(self) -> axum::Router {
         routes::router(self)
+    }
+
+    /// Whether a call for this message is the first that is to fail.
+    fn fails_first(&self, message: &str) -> bool {
+        self.failed
+            .lock()
+            .is_ok_and(|mut failed| failed.is_first(message))
     }
 
     /// The newest requests, oldest first, at most [`KEPT_REQUESTS`].

@@ -40,6 +40,24 @@ pub struct RequestRecord {
     pub status: u16,
 }
 
+/// Messages that a call failed for once, newest last.
+#[derive(Debug, Default)]
+pub(super) struct FailedOnce(VecDeque<String>);
+
+impl FailedOnce {
+    /// Whether this is the first time.
+    pub(super) fn is_first(&mut self, message: &str) -> bool {
+        if self.0.iter().any(|known| known == message) {
+            return false;
+        }
+        if self.0.len() == KEPT_REQUESTS {
+            self.0.pop_front();
+        }
+        self.0.push_back(message.to_owned());
+        true
+    }
+}
+
 /// A ring of them.
 #[derive(Debug, Default)]
 pub(super) struct Records {

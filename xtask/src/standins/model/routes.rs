@@ -167,7 +167,7 @@ fn answer(
     } else if parsed.is_err() {
         dialect.error(StatusCode::BAD_REQUEST, "the body is not JSON")
     } else {
-        compose(dialect, body, &mut record)
+        compose(dialect, server, body, &mut record)
     };
     record.status = response.status().as_u16();
     if let Ok(mut records) = server.records.lock() {
@@ -176,7 +176,12 @@ fn answer(
     response
 }
 
-fn compose(dialect: Dialect, body: &Value, record: &mut RequestRecord) -> Response {
+fn compose(
+    dialect: Dialect,
+    server: &ModelServer,
+    body: &Value,
+    record: &mut RequestRecord,
+) -> Response {
     let Some(model) = record.model.clone() else {
         return dialect.error(StatusCode::BAD_REQUEST, "model is required");
     };
@@ -190,7 +195,9 @@ fn compose(dialect: Dialect, body: &Value, record: &mut RequestRecord) -> Respon
         Err(why) => return dialect.error(StatusCode::BAD_REQUEST, why),
     };
     let script = Script::read(&conversation.user);
-    let over = script.fail_once && conversation.user.contains(AGAIN);
+    // What tries again sends the same once more, or says that it goes on.
+    let over = script.fail_once
+        && (conversation.user.contains(AGAIN) || !server.fails_first(&conversation.user));
     if let Some(status) = script
         .fail
         .filter(|_| !over)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/tool NAME {JSON}` | calls the tool, then answers with a text that quotes its result; several make several calls in one answer |
 //! | `/say TEXT` | answers TEXT, up to the end of the line |
-//! | `/fail STATUS` | answers with that HTTP status and the provider's error shape; with `once` behind it, not when OpenClaw tries again |
+//! | `/fail STATUS` | answers with that HTTP status and the provider's error shape; with `once` behind it, not when the same is asked again |
 //! | `/slow MS` (or `200ms`) | waits that long before each piece of a stream |
 //! | `/tokens INPUT OUTPUT` | reports these token counts; three more may follow: how much of the input was read from a cache and written to one, how much of the output only reasoned |
 //! | `/cut` | breaks a stream off before its end, without usage |
@@ -51,7 +51,7 @@ pub struct Script {
     pub say: Option<String>,
     /// HTTP status to fail with: 400 to 599.
     pub fail: Option<u16>,
-    /// Whether to fail only until OpenClaw tries again.
+    /// Whether to fail only until the same is asked again.
     pub fail_once: bool,
     /// Milliseconds before each piece of a stream, at most 10,000.
     pub slow_ms: u64,
