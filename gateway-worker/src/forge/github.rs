@@ -102,6 +102,13 @@ pub(super) async fn open<A: GitApi>(client: &Client<'_, A>) -> Result<u64, Failu
     number(&made, "/number")
 }
 
+/// Closes a pull request; its branch stays.
+pub(super) async fn close<A: GitApi>(client: &Client<'_, A>, number: u64) -> Result<(), Failure> {
+    let body = json!({"state": "closed"});
+    let path = format!("pulls/{number}");
+    client.send("PATCH", &path, body).await.map(drop)
+}
+
 /// How far a pull request is.
 pub(super) async fn look<A: GitApi>(
     client: &Client<'_, A>,

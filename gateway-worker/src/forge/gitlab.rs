@@ -70,6 +70,13 @@ pub(super) async fn open<A: GitApi>(client: &Client<'_, A>) -> Result<u64, Failu
     number(&made, "/iid")
 }
 
+/// Closes a merge request; its branch stays.
+pub(super) async fn close<A: GitApi>(client: &Client<'_, A>, number: u64) -> Result<(), Failure> {
+    let body = json!({"state_event": "close"});
+    let path = format!("merge_requests/{number}");
+    client.send("PUT", &path, body).await.map(drop)
+}
+
 /// How far a merge request is.
 pub(super) async fn look<A: GitApi>(
     client: &Client<'_, A>,

@@ -33,6 +33,8 @@ pub struct Job {
     pub number: Option<u64>,
     /// What to add; none only looks how far the pull request is.
     pub change: Option<FileCommit>,
+    /// Whether the pull request is to be closed: everything in it was rejected.
+    pub close: bool,
     /// Title of the pull request.
     pub title: String,
     /// What the pull request says.
@@ -111,6 +113,13 @@ pub async fn run<A: GitApi>(api: &A, job: &Job) -> Result<Outcome, Failure> {
             GitService::Gitlab => gitlab::look(&client, number).await?,
         };
         match progress {
+            Progress::Open if job.close && job.change.is_none() => {
+                match service {
+                    GitService::Github => github::close(&client, number).await?,
+                    GitService::Gitlab => gitlab::close(&client, number).await?,
+                }
+                return Ok(Outcome::Closed);
+            }
             Progress::Open => {}
             Progress::Merged(commit) => return Ok(Outcome::Merged(commit)),
             Progress::Closed => return Ok(Outcome::Closed),

@@ -131,6 +131,7 @@ const FILE: &str = "skills/cook/SKILL.md";
 fn job(host: &Host, service: GitService, change: Option<FileCommit>) -> Job {
     let commit = host.head();
     Job {
+        close: false,
         source: Source {
             name: "packs/house".to_owned(),
             repository: host.repository(),
@@ -251,6 +252,45 @@ fn people_decide_at_the_host_and_nothing_is_added_afterwards() {
         assert_eq!(host.git(&["rev-parse", BRANCH]), branch);
         host.close(1);
         assert_eq!(host.run(&wanted), Ok(Outcome::Closed), "{service:?}");
+        assert_eq!(host.faults(), [""; 0]);
+    }
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_closed_once_and_never_what_was_merged() {
+    for service in [GitService::Github, GitService::Gitlab] {
+        let host = Host::new();
+        let first = job(
+            &host,
+            service,
+            change("skills/cook/SKILL.md", Some("Fry it.")),
+        );
+        let Ok(Outcome::Open { number, .. }) = host.run(&first) else {
+            panic!("it opens");
+        };
+        let unwanted = Job {
+            number: Some(number),
+            change: None,
+            close: true,
+            ..first.clone()
+        };
+        *host.up.borrow_mut() = false;
+        assert!(matches!(host.run(&unwanted), Err(Failure::Later(_))));
+        *host.up.borrow_mut() = true;
+        assert_eq!(host.run(&unwanted), Ok(Outcome::Closed));
+        let asked = host.asked();
+        assert_eq!(host.run(&unwanted), Ok(Outcome::Closed), "found done");
+        assert_eq!(host.asked(), asked + 1, "one look");
+        assert_eq!(host.faults(), [""; 0]);
+        let host = Host::new();
+        let first = job(
+            &host,
+            service,
+            change("skills/cook/SKILL.md", Some("Fry it.")),
+        );
+        host.run(&first).expect("opens");
+        let commit = host.merge(1);
+        assert_eq!(host.run(&unwanted), Ok(Outcome::Merged(commit)));
         assert_eq!(host.faults(), [""; 0]);
     }
 }

@@ -98,6 +98,17 @@ impl GitApi {
                 let found = self.known(number);
                 Ok(found.map_or_else(not_found, |(number, pull)| (200, show(number, pull))))
             }
+            ("PATCH", ["pulls", number]) => {
+                only(body, &["state"])?;
+                equal(&body["state"], "closed")?;
+                let number = self.close_open(number)?;
+                Ok((
+                    200,
+                    self.known(&number.to_string())
+                        .map(|(number, pull)| show(number, pull))
+                        .into(),
+                ))
+            }
             _ => Err("no such operation".to_owned()),
         }
     }

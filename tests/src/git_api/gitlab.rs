@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Done, GitApi, Pull, Reply, decode, not_found, only, parameter, text};
+use super::{Done, GitApi, Pull, Reply, decode, equal, not_found, only, parameter, text};
 
 impl GitApi {
     pub(super) fn gitlab(&mut self, method: &str, path: &str, body: &Value) -> Done<Reply> {
@@ -91,6 +91,17 @@ impl GitApi {
             ("GET", ["merge_requests", number]) => {
                 let found = self.known(number);
                 Ok(found.map_or_else(not_found, |(number, pull)| (200, show(number, pull))))
+            }
+            ("PUT", ["merge_requests", number]) => {
+                only(body, &["state_event"])?;
+                equal(&body["state_event"], "close")?;
+                let number = self.close_open(number)?;
+                Ok((
+                    200,
+                    self.known(&number.to_string())
+                        .map(|(number, pull)| show(number, pull))
+                        .into(),
+                ))
             }
             _ => Err("no such operation".to_owned()),
         }

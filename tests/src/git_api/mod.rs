@@ -91,6 +91,17 @@ impl GitApi {
         self.set(number, "closed", None);
     }
 
+    /// Closes one that is open, for the API.
+    fn close_open(&mut self, number: &str) -> Done<usize> {
+        let found = self.known(number).ok_or("no such pull request")?;
+        let (number, state) = (found.0, found.1.state);
+        if state != "open" {
+            return Err(format!("it is {state}"));
+        }
+        self.close(number);
+        Ok(number)
+    }
+
     fn set(&mut self, number: usize, state: &'static str, merged_as: Option<String>) {
         let pull = number.checked_sub(1).and_then(|at| self.pulls.get_mut(at));
         if let Some(pull) = pull {

@@ -175,6 +175,9 @@ impl<D: Db> Core<D> {
         };
         self.note(&who.subject, action, id, now)?;
         proposals::save(&self.db, &found)?;
+        if !approve {
+            self.look_at_pull_of(id, now)?;
+        }
         self.proposal(id, now)
     }
 

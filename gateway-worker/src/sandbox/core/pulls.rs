@@ -200,6 +200,7 @@ impl<D: Db> Core<D> {
             branch: pull.branch.clone(),
             base: pull.base.clone().unwrap_or_else(|| source.commit.clone()),
             number: pull.number,
+            close: change.is_none() && self.all_rejected(pull)?,
             change,
             title: format!("Changes proposed by the gateway {name}"),
             body: format!(

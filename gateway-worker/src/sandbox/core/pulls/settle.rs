@@ -27,6 +27,32 @@ impl<D: Db> Core<D> {
         Ok(())
     }
 
+    /// Whether nobody here wants anything of what a branch carries.
+    pub(super) fn all_rejected(&self, pull: &Pull) -> Result<bool, StorageError> {
+        for id in &pull.carried {
+            let proposal = proposals::get(&self.db, id)?;
+            if proposal.is_none_or(|proposal| proposal.state != State::Rejected) {
+                return Ok(false);
+            }
+        }
+        Ok(!pull.carried.is_empty() && pull.queue.is_empty())
+    }
+
+    /// A proposal was rejected here: its pull request is looked at, which may close it.
+    pub(in crate::sandbox::core) fn look_at_pull_of(
+        &mut self,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StorageError> {
+        let carries = |pull: &&mut Pull| pull.carried.iter().any(|other| other == id);
+        let Some(pull) = self.pulls.sources.values_mut().find(carries) else {
+            return Ok(());
+        };
+        pull.looks = 0;
+        pull.due_at = pull.due_at.map(|due| due.min(now));
+        self.save_pulls()
+    }
+
     /// Skills of packs are decided at the Git host: what is decided there is written down.
     pub(super) fn settle_carried(
         &self,

@@ -409,3 +409,43 @@ fn pulls_json_format_unchanged() {
     let read: Pulls = serde_json::from_value(stored.clone()).expect("read");
     assert_eq!(serde_json::to_value(&read).expect("written"), stored);
 }
+
+#[test]
+fn a_pull_request_is_closed_when_everything_in_it_was_rejected_here() {
+    let host = Host::new();
+    let mut core = gateway(&host, "merged");
+    let first = propose(&mut core, Kind::Skill, "house/cook", json!("Fry it.\n"));
+    let second = propose(&mut core, Kind::Skill, "house/cook", json!("Bake it.\n"));
+    work(&mut core, &host, t0());
+    let reject = |core: &mut Core<MemoryDb>, id: &str| {
+        let rejected = core.decide_proposal(&ada(), id, false, None, later(1));
+        assert_eq!(rejected.expect("rejected").state, State::Rejected);
+    };
+    reject(&mut core, &first.id);
+    work(&mut core, &host, later(1));
+    let open = source(&core, "packs/house").proposed.expect("proposed");
+    assert_eq!(open.state, ProposedState::Open, "one of two");
+    reject(&mut core, &second.id);
+    *host.up.borrow_mut() = false;
+    work(&mut core, &host, later(1));
+    // It is tried again, after an eviction too.
+    *host.up.borrow_mut() = true;
+    let mut core = reopen(core);
+    assert!(work(&mut core, &host, later(60)) > 0);
+    let closed = source(&core, "packs/house").proposed.expect("proposed");
+    assert_eq!(
+        (closed.state, closed.problem),
+        (ProposedState::Closed, None)
+    );
+    assert_eq!(
+        work(&mut core, &host, later(7_200)),
+        0,
+        "nothing is left to do"
+    );
+    assert_eq!((host.pulls(), host.faults()), (1, vec![]));
+    assert!(actions(&core).contains(&"gateway git.pull_request_closed".to_owned()));
+    // The next change begins another.
+    propose(&mut core, Kind::Skill, "house/cook", json!("Grill it.\n"));
+    work(&mut core, &host, later(7_200));
+    assert_eq!(host.pulls(), 2);
+}
