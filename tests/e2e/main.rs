@@ -25,6 +25,7 @@ mod sources;
 mod stage;
 mod state;
 mod turns;
+mod upgrade;
 mod websocket;
 
 use std::fs::{create_dir_all, read_to_string};
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         container::trials(&world),
         sources::trials(&world),
         state::trials(&world),
+        upgrade::trials(&world),
         sleep::before(&world),
         proof::trials(&world),
         sleep::trials(&world),

@@ -2,6 +2,7 @@
 
 mod process;
 mod ready;
+mod stand_in;
 
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 pub use process::DevProcess;
 pub use ready::{Ready, ReadyGateway};
+pub use stand_in::BROKEN_VERSION;
 
 use crate::client::{Api, Credential, Gateway, Registry, sign_in};
 use crate::environment::Environment;
@@ -82,8 +84,9 @@ impl Site {
             .environment
             .logs()
             .join(format!("e2e-dev-{}.log", self.starts));
+        let broken = stand_in::broken_version(self.folder.path())?;
         let mut process =
-            DevProcess::spawn(&self.environment, &self.state(), &ready_file, log).await?;
+            DevProcess::spawn(&self.environment, &self.state(), &ready_file, log, &broken).await?;
         let ready = process.ready(&ready_file).await?;
         let registry = Registry {
             door: Api::new(&ready.registry.url)?,

@@ -36,6 +36,7 @@ impl DevProcess {
         state: &Path,
         ready_file: &Path,
         log: PathBuf,
+        broken: &Path,
     ) -> anyhow::Result<Self> {
         if let Some(folder) = log.parent() {
             tokio::fs::create_dir_all(folder).await?;
@@ -43,8 +44,12 @@ impl DevProcess {
         let output =
             File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
         let git_tokens = json!({format!("127.0.0.1:{}", environment.git_port()): API_TOKEN});
-        let child = Command::new(&environment.xtask)
-            .arg("dev")
+        let mut command = Command::new(&environment.xtask);
+        command.arg("dev").arg("--previous-openclaw");
+        if environment.engine == "embedded" {
+            command.arg("--openclaw-version").arg(broken);
+        }
+        let child = command
             .arg("--state")
             .arg(state)
             .arg("--ready-file")
