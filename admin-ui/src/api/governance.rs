@@ -1,5 +1,6 @@
 //! A gateway's operations on budgets, model calls, proposals and the policy's history.
 
+use chrono::TimeDelta;
 use domain::audit::Verification;
 use domain::budget::Extension;
 use domain::policy::explain::Question;
@@ -11,7 +12,9 @@ use domain::wire::gateway::{
 };
 use domain::wire::openclaw_version::{BackToVersion, ChooseVersion};
 use domain::wire::snapshots::{RestoreSnapshot, Snapshot};
-use domain::wire::usage::{BudgetsReport, CallRow, GrantExtension, Stop, StopModels, UsageGroup};
+use domain::wire::usage::{
+    BudgetsReport, CallRow, GrantExtension, RefusalRow, Stop, StopModels, UsageGroup,
+};
 use gloo_net::http::Method;
 use serde_json::Value;
 
@@ -50,6 +53,14 @@ impl Gateway {
     /// `GET usage/calls`, the newest page.
     pub(crate) async fn calls(&self, abort: Abort) -> Result<Page<CallRow>, ApiError> {
         self.get("usage/calls", abort).await
+    }
+
+    /// `GET usage/refusals` of yesterday, today and tomorrow: one of these is today in any
+    /// time zone.
+    pub(crate) async fn refusals(&self, abort: Abort) -> Result<Page<RefusalRow>, ApiError> {
+        let day = |days: i64| (super::now() + TimeDelta::days(days)).date_naive();
+        let path = format!("usage/refusals?from={}&to={}", day(-1), day(1));
+        self.get(&path, abort).await
     }
 
     /// Any report as the text of a file.

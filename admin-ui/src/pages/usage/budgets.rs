@@ -2,16 +2,18 @@
 
 use domain::access::Role;
 use domain::budget::Extension;
-use domain::wire::usage::{AccountReport, BudgetsReport};
+use domain::wire::gateway::Page;
+use domain::wire::usage::{AccountReport, BudgetsReport, RefusalRow};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::extend::ExtendDialog;
-use super::gauge;
+use super::{browser, gauge};
 use crate::api::abort::Abort;
 use crate::api::live::Live;
 use crate::api::zone::Zone;
 use crate::components::gateway_context::GatewayContext;
+use crate::forms::usage::refused::{About, refused};
 use crate::forms::usage::view::Metric;
 use crate::ui::button::Button;
 use crate::ui::clock::Relative;
@@ -29,7 +31,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// The panel.
-pub(super) fn view(live: Live<BudgetsReport>) -> AnyView {
+pub(super) fn view(live: Live<BudgetsReport>, refusals: Live<Page<RefusalRow>>) -> AnyView {
     let context = GatewayContext::get();
     let open = RwSignal::new(false);
     let soft = soft_limit(context);
@@ -43,6 +45,17 @@ pub(super) fn view(live: Live<BudgetsReport>) -> AnyView {
         context.why_not(Role::Operator).or(none)
     });
     let body = move || live.value.get().map(|report| panel(&report, soft.get()));
+    let told = move |about: About| {
+        let day = live
+            .value
+            .with(|report| Some(report.as_ref()?.day.clone()))?;
+        let rows = refusals.value.get()?.items;
+        refused(&rows, &day, about)
+    };
+    let browser = move || {
+        let report = live.value.with(|report| report.as_ref()?.browser)?;
+        Some(browser::view(&report, told(About::Browser)))
+    };
     view! {
         <section class="panel" aria-labelledby="u-budgets">
             <div class="panel-head">
@@ -50,7 +63,9 @@ pub(super) fn view(live: Live<BudgetsReport>) -> AnyView {
                 <Button on_press=move |()| open.set(true) why_not=why_not>{Icon::Plus.view()} "Grant more"</Button>
             </div>
             {body}
+            {move || told(About::Models).map(|refused| view! { <p>{refused}</p> })}
         </section>
+        {browser}
         <ExtendDialog open=open live=live />
     }
     .into_any()
@@ -135,8 +150,8 @@ fn account(account: &AccountReport, soft: Option<u8>) -> AnyView {
     view! {
         <li class="account-row">
             <p><strong>{name.clone()}</strong> " " {under_way}</p>
-            {gauge::view(&name, Metric::Tokens, &account.tokens, soft)}
-            {gauge::view(&name, Metric::Cost, &account.cost_micro_usd, soft)}
+            {gauge::view(&name, &|n| Metric::Tokens.words(n), &account.tokens, soft)}
+            {gauge::view(&name, &|n| Metric::Cost.words(n), &account.cost_micro_usd, soft)}
         </li>
     }
     .into_any()

@@ -3,24 +3,27 @@
 use domain::wire::usage::Gauge;
 use leptos::prelude::*;
 
-use crate::forms::usage::view::Metric;
 use crate::ui::text::percent;
 
 /// The numbers in words, and the bar.
-pub(super) fn view(whose: &str, metric: Metric, gauge: &Gauge, soft: Option<u8>) -> AnyView {
+pub(super) fn view(
+    whose: &str,
+    words: &dyn Fn(u64) -> String,
+    gauge: &Gauge,
+    soft: Option<u8>,
+) -> AnyView {
     let Gauge {
         limit,
         used,
         reserved,
     } = *gauge;
     let held = (reserved > 0).then(|| {
-        let words = metric.words(reserved);
-        view! { <span><span class="key held" aria-hidden="true"></span>{words} " reserved"</span> }
+        view! { <span><span class="key held" aria-hidden="true"></span>{words(reserved)} " reserved"</span> }
     });
     let numbers = |rest: AnyView| {
         view! {
             <p class="gauge-words">
-                <span><span class="key used" aria-hidden="true"></span>{metric.words(used)} " used"</span>
+                <span><span class="key used" aria-hidden="true"></span>{words(used)} " used"</span>
                 {held}
                 {rest}
             </p>
@@ -40,12 +43,12 @@ pub(super) fn view(whose: &str, metric: Metric, gauge: &Gauge, soft: Option<u8>)
         (false, true) => "meter high",
         (false, false) => "meter",
     };
-    let free = metric.words(limit.saturating_sub(taken));
-    let whole = metric.words(limit);
+    let free = words(limit.saturating_sub(taken));
+    let whole = words(limit);
     let text = format!(
         "{} used, {} reserved, {free} free of {whole}",
-        metric.words(used),
-        metric.words(reserved)
+        words(used),
+        words(reserved)
     );
     let rest = view! { <span class="muted">{free} " free of " {whole}</span> }.into_any();
     // The least bit shows, so that something used never looks like nothing.
@@ -56,7 +59,7 @@ pub(super) fn view(whose: &str, metric: Metric, gauge: &Gauge, soft: Option<u8>)
         let at = u32::from(soft) * 10;
         view! { <line class="meter-soft" x1=at x2=at y1="0" y2="10"></line> }
     });
-    let label = format!("{whose}: {}", metric.words(used));
+    let label = format!("{whose}: {}", words(used));
     view! {
         <div class="gauge">
             {numbers(rest)}

@@ -1,5 +1,6 @@
 //! What a gateway's models are used for, and what may still be spent.
 
+mod browser;
 mod budgets;
 mod calls;
 mod chart;
@@ -23,6 +24,8 @@ use crate::ui::toast::Toasts;
 
 /// How often budgets are asked for.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often what was refused is asked for.
+const REFUSALS_EVERY: Duration = Duration::from_secs(15);
 /// Media type of a report as a file.
 const CSV: &str = "text/csv";
 
@@ -33,12 +36,16 @@ pub(crate) fn section() -> AnyView {
         let gateway = context.gateway();
         Box::pin(async move { gateway.budgets(abort).await })
     });
+    let refusals = Live::every(REFUSALS_EVERY, move |abort| {
+        let gateway = context.gateway();
+        Box::pin(async move { gateway.refusals(abort).await })
+    });
     let known = Memo::new(move |_| budgets.value.with(Option::is_some));
     let body = move || {
         // Once there is something to show, a failure must not draw it all anew.
         if known.get() {
             return view! {
-                {budgets::view(budgets)}
+                {budgets::view(budgets, refusals)}
                 {chart::view(budgets)}
                 {calls::view()}
             }
