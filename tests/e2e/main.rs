@@ -12,6 +12,7 @@
 mod attacks;
 mod browser;
 mod chat;
+mod clones;
 mod container;
 mod fleet;
 mod governance;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         sources::trials(&world),
         state::trials(&world),
         upgrade::trials(&world),
+        clones::trials(&world),
         sleep::before(&world),
         proof::trials(&world),
         sleep::trials(&world),

@@ -36,17 +36,10 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
     let personal = stack.gateway(PERSONAL)?;
     personal.ready().await?;
     make_state(stack, &personal).await?;
-    let before = Known::of(stack).await?;
+    let before = Known::of(stack, PERSONAL).await?;
 
     // With nothing new since a pairing's, which comes by itself, none is made.
-    let asked = Utc::now();
-    let ordered: SnapshotOrdered = personal.post("snapshots").send().await?.json(202)?;
-    wait::until("the snapshot", wait::APPLY, async || {
-        let state = personal.status().await?.state;
-        let done = state.saved_at > Some(asked) && !state.snapshot_ordered;
-        Ok(done.then_some(()))
-    })
-    .await?;
+    let ordered = save(&personal).await?;
     let listed = snapshots(&personal).await?;
     let saved = listed.first().context("no generation")?;
     ensure!(ordered.order > 0 && saved.totals.files > 0, "{saved:?}");
@@ -59,7 +52,7 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
     registry_knows(stack, saved.generation).await?;
 
     let seq = personal.audit().await?.first().map_or(0, |entry| entry.seq);
-    let mut own = session(stack).await?;
+    let mut own = session(stack, PERSONAL).await?;
     own.turn("e2e-lost", "/say this is lost with what is damaged")
         .await?;
     personal.post("sandbox/destroy").send().await?.expect(202)?;
@@ -110,9 +103,9 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
     let state = personal.status().await?.state;
     ensure!(state.restored == Some(saved.generation), "{state:?}");
 
-    let after = Known::of(stack).await?;
+    let after = Known::of(stack, PERSONAL).await?;
     ensure!(after == before, "{before:#?}\nbecame\n{after:#?}");
-    let text = session(stack)
+    let text = session(stack, PERSONAL)
         .await?
         .turn(NAME, "/say and it goes on")
         .await?;
@@ -137,6 +130,19 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
     keeps_to_its_rhythm(stack, &personal).await
 }
 
+/// Has everything saved that there is.
+pub(crate) async fn save(gateway: &Gateway) -> anyhow::Result<SnapshotOrdered> {
+    let asked = Utc::now();
+    let ordered = gateway.post("snapshots").send().await?.json(202)?;
+    wait::until("the snapshot", wait::APPLY, async || {
+        let state = gateway.status().await?.state;
+        let done = state.saved_at > Some(asked) && !state.snapshot_ordered;
+        Ok(done.then_some(()))
+    })
+    .await?;
+    Ok(ordered)
+}
+
 /// A policy that wants one a minute, and none kept: besides the newest the one that runs
 /// stays. Without it there was none by the clock, and all were kept.
 async fn keeps_to_its_rhythm(stack: &Stack, personal: &Gateway) -> anyhow::Result<()> {
@@ -154,7 +160,10 @@ async fn keeps_to_its_rhythm(stack: &Stack, personal: &Gateway) -> anyhow::Resul
     });
     edited.await?;
     // There is something new to keep.
-    session(stack).await?.turn(NAME, "/say tick").await?;
+    session(stack, PERSONAL)
+        .await?
+        .turn(NAME, "/say tick")
+        .await?;
     let outcome = wait::until("one by the clock", wait::START, async || {
         let now = snapshots(personal).await?;
         let done = now.first().is_some_and(by_the_clock) && now.len() <= 2;
@@ -167,7 +176,7 @@ async fn keeps_to_its_rhythm(stack: &Stack, personal: &Gateway) -> anyhow::Resul
 
 /// What OpenClaw itself reports.
 #[derive(Debug, PartialEq)]
-struct Known {
+pub(crate) struct Known {
     history: Vec<Value>,
     jobs: Vec<Value>,
     skill: Value,
@@ -176,8 +185,8 @@ struct Known {
 }
 
 impl Known {
-    async fn of(stack: &Stack) -> anyhow::Result<Self> {
-        let mut session = session(stack).await?;
+    pub(crate) async fn of(stack: &Stack, gateway: &str) -> anyhow::Result<Self> {
+        let mut session = session(stack, gateway).await?;
         let key = json!({ "sessionKey": format!("agent:main:{NAME}") });
         let history = session.call("chat.history", key).await?;
         let history = items(&history, "messages")?.into_iter();
@@ -220,8 +229,8 @@ impl Known {
 }
 
 /// A conversation, a job, a skill, something to remember, a paired device.
-async fn make_state(stack: &Stack, personal: &Gateway) -> anyhow::Result<()> {
-    let mut own = session(stack).await?;
+pub(crate) async fn make_state(stack: &Stack, personal: &Gateway) -> anyhow::Result<()> {
+    let mut own = session(stack, PERSONAL).await?;
     // Something else than last time, should the scenario run twice over one state.
     let now = Utc::now();
     own.turn(NAME, &format!("/say it is {now}")).await?;
@@ -254,8 +263,8 @@ async fn make_state(stack: &Stack, personal: &Gateway) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn session(stack: &Stack) -> anyhow::Result<Session> {
-    let url = stack.ready_gateway(PERSONAL)?.url.clone();
+async fn session(stack: &Stack, gateway: &str) -> anyhow::Result<Session> {
+    let url = stack.ready_gateway(gateway)?.url.clone();
     let token = stack.operator_token();
     let headers = [("cf-access-jwt-assertion", token.as_str())];
     let mut session = Session::open(&url, &headers).await?;
@@ -276,7 +285,7 @@ fn items(answer: &Value, list: &str) -> anyhow::Result<Vec<Value>> {
         .with_context(|| format!("no {list} in {answer}"))
 }
 
-async fn snapshots(gateway: &Gateway) -> anyhow::Result<Vec<Snapshot>> {
+pub(crate) async fn snapshots(gateway: &Gateway) -> anyhow::Result<Vec<Snapshot>> {
     let page: Page<Snapshot> = gateway.get("snapshots").send().await?.json(200)?;
     Ok(page.items)
 }
