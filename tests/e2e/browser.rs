@@ -22,6 +22,11 @@ pub(crate) fn before_restart(world: &World) -> Vec<Trial> {
             "browser::a_policy_is_asked_tested_proposed_to_and_restored",
             "governance",
         ),
+        script(
+            world,
+            "browser::what_a_version_and_a_clone_would_lead_to_is_said_before",
+            "state",
+        ),
     ]
 }
 

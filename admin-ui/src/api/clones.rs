@@ -44,7 +44,7 @@ impl Gateway {
     pub(crate) async fn clone_status(&self, abort: Abort) -> Result<Option<CloneStatus>, ApiError> {
         match self.get("snapshots/clone", abort).await {
             Err(error) if error.status() == Some(404) => Ok(None),
-            answer => answer.map(Some),
+            answer => answer,
         }
     }
 

@@ -17,10 +17,11 @@ pub(super) fn read(request: &ApiRequest) -> Result<Operation, Problem> {
     Ok(Operation::CloneSnapshot { clone })
 }
 
-/// How far the last one is, for viewers and above.
+/// How far the last one is, for viewers and above; `null` when there was none, which is
+/// nothing that is missing.
 pub(super) fn show<D: Db>(core: &Core<D>, who: &Principal) -> Outcome {
     who.require(Role::Viewer)?;
-    Reply::ok(core.clone_status()?)
+    Reply::ok(&core.clone_status())
 }
 
 /// Begins one, for admins. 202: `GET snapshots/clone` says how far it is.
@@ -38,5 +39,5 @@ pub(super) fn ask<D: Db>(
 pub(super) fn cancel<D: Db>(core: &mut Core<D>, who: &Principal, now: DateTime<Utc>) -> Outcome {
     who.require(Role::Admin)?;
     core.cancel_clone(&who.subject, now)?;
-    Reply::ok(core.clone_status()?)
+    Reply::ok(&core.clone_status())
 }

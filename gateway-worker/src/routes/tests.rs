@@ -273,7 +273,7 @@ fn who_may_do_what() {
     POST /sandbox/destroy                 403 403 403 202
     GET  /snapshots                       403 200 200 200
     POST /snapshots                       403 403 409 409
-    GET  /snapshots/clone                 403 404 404 404
+    GET  /snapshots/clone                 403 200 200 200
     POST /snapshots/clone                 403 403 403 202
     DELETE /snapshots/clone                 403 403 403 404
     GET  /snapshots/{generation}          403 404 404 404

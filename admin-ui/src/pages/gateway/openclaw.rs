@@ -190,7 +190,7 @@ fn Change(now: Memo<Option<OpenclawStatus>>) -> impl IntoView {
         <Button on_press=begin why_not=why_not>"Change version"</Button>
         <Dialog open=open title="Change OpenClaw's version?">
             {list}
-            <div aria-live="polite">{words}</div>
+            <div class="lines" aria-live="polite">{words}</div>
             <TextArea label="Why (optional)" hint="Shown to everybody who looks at this gateway, and kept in the audit." value=note max=MAX_NOTE />
             <div class="actions">
                 <Button on_press=send weight=Weight::Danger busy=busy>"Change it"</Button>

@@ -55,7 +55,7 @@ pub(crate) fn section() -> AnyView {
                     <h3 id="p-pointers">"Where its state lies"</h3>
                     {part(|f| pointers::view(&f.pointers))}
                 </section>
-                <section class="panel wide" aria-labelledby="p-openclaw">
+                <section class="panel full" aria-labelledby="p-openclaw">
                     <h3 id="p-openclaw">"OpenClaw's version"</h3>
                     {openclaw::panel()}
                 </section>

@@ -150,9 +150,11 @@ fn row(
         view! { {policy} <span class="sub muted">{openclaw}</span> }.into_any(),
         checked,
         view! {
-            <Button on_press=move |()| chosen.set(Some(n)) why_not=may_not label=format!("Restore generation {n}")>"Restore"</Button>
-            <Button on_press=move |()| lent.set(Some(whole.clone())) why_not=may_not
-                label=format!("Clone generation {n} into another gateway")>"Clone…"</Button>
+            <div class="actions">
+                <Button on_press=move |()| chosen.set(Some(n)) why_not=may_not label=format!("Restore generation {n}")>"Restore"</Button>
+                <Button on_press=move |()| lent.set(Some(whole.clone())) why_not=may_not
+                    label=format!("Clone generation {n} into another gateway")>"Clone…"</Button>
+            </div>
         }
         .into_any(),
     ]

@@ -121,13 +121,10 @@ impl<D: Db> Core<D> {
         Ok(status)
     }
 
-    /// The one that was asked for last.
-    ///
-    /// # Errors
-    /// 404 when none ever was.
-    pub fn clone_status(&self) -> Result<&CloneStatus, Problem> {
-        let job = self.clone.as_ref().map(|job| &job.status);
-        job.ok_or_else(|| Problem::not_found("No clone was ever asked for here."))
+    /// The one that was asked for last, if any.
+    #[must_use]
+    pub fn clone_status(&self) -> Option<&CloneStatus> {
+        self.clone.as_ref().map(|job| &job.status)
     }
 
     /// Calls it off.
@@ -135,7 +132,8 @@ impl<D: Db> Core<D> {
     /// # Errors
     /// 404 when none was asked for, 409 when it came to an end.
     pub fn cancel_clone(&mut self, who: &str, now: DateTime<Utc>) -> Result<(), Problem> {
-        if !self.clone_status()?.state.is_under_way() {
+        let none = || Problem::not_found("No clone was ever asked for here.");
+        if !self.clone_status().ok_or_else(none)?.state.is_under_way() {
             return Err(Problem::conflict("The clone has come to an end already."));
         }
         self.end_clone(CloneState::Cancelled, None, who, now)
