@@ -55,8 +55,14 @@ async fn comes_back(stack: &Stack) -> anyhow::Result<()> {
     let mut own = session(stack, PERSONAL).await?;
     own.turn("e2e-lost", "/say this is lost with what is damaged")
         .await?;
+    let rests = rests(stack)?;
     personal.post("sandbox/destroy").send().await?.expect(202)?;
     phase(&personal, SandboxPhase::Stopped).await?;
+    let now = self::rests(stack)?;
+    ensure!(
+        now > rests || rests.is_none(),
+        "OpenClaw did not come to rest before it was saved"
+    );
     let listed = snapshots(&personal).await?;
     let [newest, saved, ..] = listed.as_slice() else {
         bail!("too few generations: {listed:?}");
@@ -311,6 +317,24 @@ async fn registry_knows(stack: &Stack, generation: u64) -> anyhow::Result<()> {
         },
     )
     .await
+}
+
+/// How often OpenClaw has said that it is at rest (`gateway.suspend.prepare`); none where
+/// the engine keeps what a container prints to itself.
+fn rests(stack: &Stack) -> anyhow::Result<Option<usize>> {
+    let Ok(logs) = fs::read_dir(stack.state().join("containers/logs")) else {
+        return Ok(None);
+    };
+    let start = format!("gateway-{PERSONAL}-");
+    let mut rests = 0;
+    for log in logs {
+        let log = log?;
+        if log.file_name().to_string_lossy().starts_with(&start) {
+            let text = fs::read_to_string(log.path())?;
+            rests += text.matches("OpenClaw is at rest").count();
+        }
+    }
+    Ok(Some(rests))
 }
 
 /// The manifests in the gateway's bucket that begin like this.

@@ -52,7 +52,10 @@ impl Supervisor {
         let deadline = Instant::now() + SUSPEND;
         loop {
             match answer.get("status").and_then(Value::as_str) {
-                Some("ready") => return true,
+                Some("ready") => {
+                    log::line("OpenClaw is at rest");
+                    return true;
+                }
                 Some("draining") if Instant::now() < deadline => {}
                 _ => return false,
             }
