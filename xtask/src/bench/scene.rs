@@ -132,6 +132,35 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Id of the workerd that both Workers run in.
+    ///
+    /// # Errors
+    /// When none runs.
+    pub(super) fn workerd_pid(&self) -> anyhow::Result<u32> {
+        let host = self.lone.pid();
+        let children = std::fs::read_to_string(format!("/proc/{host}/task/{host}/children"))?;
+        let first = children.split_whitespace().next();
+        Ok(first.context("no workerd runs")?.parse()?)
+    }
+
+    /// `/data` of the gateway's container.
+    ///
+    /// # Errors
+    /// When none has started.
+    pub(super) fn container_data(&self) -> anyhow::Result<PathBuf> {
+        let containers = std::fs::read_dir(self.folder.path().join("gateway/containers/data"))?;
+        let mut folders = containers.flatten().map(|entry| entry.path());
+        // The bare Worker's has no tedix-init.
+        folders
+            .find(|folder| folder.join("openclaw").is_dir())
+            .context("no tedix-init has started")
+    }
+
+    /// Where Miniflare keeps what the gateway keeps.
+    pub(super) fn kept(&self) -> PathBuf {
+        self.folder.path().join("gateway/data")
+    }
+
     /// Stops it all.
     pub(super) async fn stop(self) {
         self.lone.stop().await;

@@ -1,7 +1,9 @@
 //! `cargo xtask bench snapshots`: what taking and restoring a snapshot costs, against
-//! `tar | zstd` to the same disk.
+//! `tar | zstd` to the same disk: by tedix-init alone, and through the gateway's Worker.
 
-use std::fmt;
+mod gateway;
+mod report;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,17 +11,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::print;
-use super::scene::Folder;
+use super::scene::{Folder, Scene};
 use crate::checkout::Checkout;
-use crate::tools;
 use crate::ui::Progress;
+use crate::{build, tools};
+use gateway::Through;
+use report::Report;
 
 /// The level that tedix-init compresses with, and zstd's own default.
 const LEVEL: &str = "-3";
-const MEGABYTE: f64 = 1e6;
 
 /// Options of `cargo xtask bench snapshots`.
 #[derive(Debug, Args)]
@@ -58,31 +61,6 @@ struct Round {
     tar_ms: f64,
     untar_ms: f64,
     tar_bytes: u64,
-}
-
-/// What was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-struct Report {
-    cpus: usize,
-    files: u64,
-    bytes: u64,
-    /// Stored for it, and what `tar | zstd` made of it.
-    sent_bytes: u64,
-    tar_bytes: u64,
-    /// Of a second snapshot of the same.
-    unchanged_sent_bytes: u64,
-    take_ms: f64,
-    tar_ms: f64,
-    unchanged_ms: f64,
-    restore_ms: f64,
-    untar_ms: f64,
-    /// tedix-init's largest resident set.
-    take_peak_bytes: u64,
-    restore_peak_bytes: u64,
-    /// tedix-init's times over those of `tar | zstd`.
-    take_ratio: f64,
-    unchanged_ratio: f64,
-    restore_ratio: f64,
 }
 
 pub(super) fn run(
@@ -127,8 +105,34 @@ pub(super) fn run(
         rounds.push(round(&programs.join("tedix-init"), folder.path())?);
         step.done("");
     }
-    let report = Report::of(&rounds).context("there was no round")?;
+    let mut make = Command::new(programs.join("examples/make_state"));
+    let through = through_gateway(checkout, &mut make, args.bytes, progress)?;
+    let report = Report::of(&rounds, through).context("there was no round")?;
     print(&report, args.json)
+}
+
+fn through_gateway(
+    checkout: &Checkout,
+    make: &mut Command,
+    bytes: u64,
+    progress: &Progress,
+) -> anyhow::Result<Through> {
+    let tools = tools::ensure(checkout, progress)?;
+    let artifacts = build::all(&tools, progress)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let step = progress.step(
+            "bench-snapshots-gateway",
+            "Measuring through the gateway's Worker",
+        )?;
+        let scene = Scene::start(&tools, &artifacts).await?;
+        let measured = gateway::through(&scene, make, bytes).await;
+        scene.stop().await;
+        step.done("");
+        measured
+    })
 }
 
 fn round(program: &Path, folder: &Path) -> anyhow::Result<Round> {
@@ -207,138 +211,4 @@ fn remove(folder: &Path, names: &[&str]) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-impl Report {
-    fn of(rounds: &[Round]) -> Option<Self> {
-        let median = |of: fn(&Round) -> f64| {
-            let mut all: Vec<f64> = rounds.iter().map(of).collect();
-            all.sort_by(f64::total_cmp);
-            all.get(all.len() / 2).copied().unwrap_or(f64::NAN)
-        };
-        let most = |of: fn(&Round) -> Option<u64>| rounds.iter().filter_map(of).max().unwrap_or(0);
-        let first = rounds.first()?;
-        let (take_ms, tar_ms) = (
-            median(|round| round.first.took_ms),
-            median(|round| round.tar_ms),
-        );
-        let unchanged_ms = median(|round| round.unchanged.took_ms);
-        let restore_ms = median(|round| round.restored.took_ms);
-        let untar_ms = median(|round| round.untar_ms);
-        Some(Self {
-            cpus: std::thread::available_parallelism().map_or(1, usize::from),
-            files: first.first.files,
-            bytes: first.first.bytes,
-            sent_bytes: first.first.sent_bytes,
-            tar_bytes: first.tar_bytes,
-            unchanged_sent_bytes: most(|round| Some(round.unchanged.sent_bytes)),
-            take_ms,
-            tar_ms,
-            unchanged_ms,
-            restore_ms,
-            untar_ms,
-            take_peak_bytes: most(|round| round.first.peak_bytes),
-            restore_peak_bytes: most(|round| round.restored.peak_bytes),
-            take_ratio: take_ms / tar_ms,
-            unchanged_ratio: unchanged_ms / tar_ms,
-            restore_ratio: restore_ms / untar_ms,
-        })
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mb = |bytes: u64| bytes as f64 / MEGABYTE;
-        writeln!(
-            f,
-            "{} files of {:.0} MB, on {} CPUs; tar | zstd {LEVEL} makes {:.0} MB of them",
-            self.files,
-            mb(self.bytes),
-            self.cpus,
-            mb(self.tar_bytes)
-        )?;
-        writeln!(
-            f,
-            "{:>16}  {:>8}  {:>8}  {:>8}  {:>8}",
-            "", "ms", "ratio", "sent MB", "peak MB"
-        )?;
-        let rows = [
-            (
-                "take",
-                self.take_ms,
-                self.take_ratio,
-                self.sent_bytes,
-                self.take_peak_bytes,
-            ),
-            (
-                "take, unchanged",
-                self.unchanged_ms,
-                self.unchanged_ratio,
-                self.unchanged_sent_bytes,
-                self.take_peak_bytes,
-            ),
-            (
-                "restore",
-                self.restore_ms,
-                self.restore_ratio,
-                0,
-                self.restore_peak_bytes,
-            ),
-        ];
-        for (name, ms, ratio, sent, peak) in rows {
-            writeln!(
-                f,
-                "{name:>16}  {ms:>8.0}  {ratio:>8.2}  {:>8.1}  {:>8.0}",
-                mb(sent),
-                mb(peak)
-            )?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Report, Round, Said};
-
-    fn said(took_ms: f64, sent_bytes: u64) -> Said {
-        Said {
-            took_ms,
-            peak_bytes: Some(7),
-            bytes: 100,
-            files: 2,
-            sent_bytes,
-        }
-    }
-
-    #[test]
-    fn ratios_are_those_of_the_medians() {
-        let round = |take: f64, tar_ms: f64| Round {
-            first: said(take, 60),
-            unchanged: said(1.0, 0),
-            restored: said(5.0, 0),
-            tar_ms,
-            untar_ms: 10.0,
-            tar_bytes: 55,
-        };
-        let report =
-            Report::of(&[round(20.0, 10.0), round(30.0, 10.0), round(900.0, 90.0)]).unwrap();
-        assert_eq!(
-            (
-                report.take_ratio,
-                report.unchanged_ratio,
-                report.restore_ratio
-            ),
-            (3.0, 0.1, 0.5)
-        );
-        assert_eq!(
-            (
-                report.sent_bytes,
-                report.unchanged_sent_bytes,
-                report.take_peak_bytes
-            ),
-            (60, 0, 7)
-        );
-        assert!(Report::of(&[]).is_none());
-    }
 }
