@@ -10,6 +10,9 @@ use e2e::stack::{Site, Stack};
 use libtest_mimic::{Failed, Trial};
 use tokio::runtime::Runtime;
 
+/// A day's tokens that no scenario uses up.
+pub(crate) const PLENTY: u64 = 1_000_000_000;
+
 /// What every scenario gets to.
 #[derive(Clone)]
 pub(crate) struct World(Arc<Shared>);

@@ -19,10 +19,7 @@ use e2e::client::Gateway;
 use e2e::stack::{PERSONAL, Stack};
 use libtest_mimic::Trial;
 
-use crate::stage::World;
-
-/// A day's tokens that no scenario uses up.
-const PLENTY: u64 = 1_000_000_000;
+use crate::stage::{PLENTY, World};
 
 pub(crate) fn trials(world: &World) -> Vec<Trial> {
     vec![

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::retries;
 use super::talk::{COMPLETIONS, MESSAGES, RESPONSES, refused, save, tell};
 use crate::chat::{COMMAND_RAN, RUN_A_COMMAND};
+use crate::stage::PLENTY;
 
 /// Agents that call models in each of the ways.
 pub(super) const AGENTS: [&str; 3] = [COMPLETIONS.agent, RESPONSES.agent, MESSAGES.agent];
@@ -34,7 +35,12 @@ pub(super) async fn run(stack: &Stack) -> anyhow::Result<()> {
     let gateway = stack.gateway(PERSONAL)?;
     let before = gateway.policy().await?.document;
     let outcome = rows(stack, &gateway).await;
-    gateway.edit_policy(|policy| *policy = before).await?;
+    let back = gateway.edit_policy(|policy| {
+        *policy = before;
+        // These turns alone use about what a new gateway may in a day.
+        policy.budgets.tokens_per_day = Some(PLENTY);
+    });
+    back.await?;
     outcome
 }
 
