@@ -167,9 +167,26 @@ fn sockets_below(folder: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixListener;
-    use std::process::Command;
+    use std::process::{Child, Command};
 
     use super::*;
+
+    /// A process that sleeps and can be looked at: between its start and the
+    /// end of its `exec` it has neither arguments nor an environment yet.
+    fn sleeping(folder: &Path) -> Child {
+        let child = Command::new("sleep")
+            .arg("60")
+            .env("MARK", folder)
+            .spawn()
+            .expect("sleep");
+        let folder = folder.as_os_str().as_bytes();
+        while !Process::read(child.id()).is_some_and(|now| {
+            now.command == "sleep 60" && contains(&now.environment().unwrap_or_default(), folder)
+        }) {
+            std::thread::yield_now();
+        }
+        child
+    }
 
     #[test]
     fn a_process_a_port_and_a_socket_that_stay_are_found() {
@@ -177,7 +194,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let socket = UnixListener::bind(folder.path().join("s")).expect("a socket");
-        let mut child = Command::new("sleep").arg("60").spawn().expect("sleep");
+        let mut child = sleeping(folder.path());
         let traces = Traces::of(child.id(), folder.path(), &[port]);
         let left = traces.leftovers().to_string();
         for what in ["sleep 60", &format!("port {port}"), "socket"] {
@@ -194,11 +211,7 @@ mod tests {
     fn a_process_that_got_away_is_found_by_its_mark() {
         let folder = tempfile::tempdir().expect("a folder");
         let traces = Traces::of(u32::MAX, folder.path(), &[]);
-        let mut child = Command::new("sleep")
-            .arg("60")
-            .env("MARK", folder.path())
-            .spawn()
-            .expect("sleep");
+        let mut child = sleeping(folder.path());
         let left = traces.leftovers();
         child.kill().expect("killed");
         child.wait().expect("waited for");
