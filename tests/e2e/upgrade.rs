@@ -31,6 +31,11 @@ pub(crate) fn trials(world: &World) -> Vec<Trial> {
             let edit = |policy: &mut Policy| policy.self_modification.health_window = Some(window);
             personal.edit_policy(edit).await?;
             let outcome = changes_and_goes_back(stack, &personal).await;
+            if outcome.is_err()
+                && let Err(error) = follow_the_image(&personal).await
+            {
+                eprintln!("the others may find another OpenClaw than they know: {error:#}");
+            }
             personal.edit_policy(|now| *now = policy).await?;
             outcome
         },
@@ -105,6 +110,22 @@ async fn changes_and_goes_back(stack: &Stack, personal: &Gateway) -> anyhow::Res
         "{events:?}"
     );
     Ok(())
+}
+
+/// Leaves the image's own version, wherever the scenario broke off.
+async fn follow_the_image(personal: &Gateway) -> anyhow::Result<()> {
+    wait::until("the end of the trial", wait::START, async || {
+        Ok(versions(personal).await?.trial.is_none().then_some(()))
+    })
+    .await?;
+    choose(personal, None).await?;
+    personal.post("sandbox/start").send().await?;
+    wait::until("the image's own version", wait::START, async || {
+        let now = versions(personal).await?;
+        let own = now.running.is_some() && now.running.as_ref() == now.offered.first();
+        Ok((own && now.trial.is_none() && personal.health().await?.ready).then_some(()))
+    })
+    .await
 }
 
 async fn versions(gateway: &Gateway) -> anyhow::Result<OpenclawStatus> {

@@ -257,8 +257,8 @@ async fn fetch_manifest<S: ObjectStore, L: Lender>(
     let key = keys::clone(&task.line, digest);
     // Of clones that were given up.
     let left = store.list(&keys::clones(&task.line), None).await?.objects;
-    let left: Vec<String> = left.into_iter().map(|object| object.key).collect();
-    let left: Vec<String> = left.into_iter().filter(|other| *other != key).collect();
+    let left = left.into_iter().map(|object| object.key);
+    let left: Vec<String> = left.filter(|other| *other != key).collect();
     store.delete(&left).await?;
     store.create(&key, &bytes).await?;
     Ok((digest, manifest))

@@ -11,7 +11,7 @@ use super::policy_put::{self, Edit};
 use super::policy_version::no_such;
 use crate::command::{Operation, Outcome};
 use crate::ports::Db;
-use crate::sandbox::core::{Core, Principal};
+use crate::sandbox::core::{Core, Principal, with_note};
 use crate::sandbox::store::policies;
 
 /// Reads which version, the version it is to replace, and the note, if there is one.
@@ -41,10 +41,7 @@ pub(super) fn run<D: Db>(
 ) -> Outcome {
     who.require(Role::Admin)?;
     let stored = policies::get(core.db(), version)?.ok_or_else(|| no_such(version))?;
-    let note = match note {
-        Some(note) => format!("Restores version {version}: {note}"),
-        None => format!("Restores version {version}"),
-    };
+    let note = with_note(format!("Restores version {version}"), note);
     let edit = Edit {
         if_match,
         document: stored.document,

@@ -1,5 +1,6 @@
 //! The Durable Object that owns the container, the policy, the ledger and the audit.
 
+mod backoff;
 mod browsers;
 mod clones;
 pub mod container;

@@ -11,6 +11,9 @@ use tokio::time::timeout;
 
 use super::lone::{CHAT, Lone, SOON, streaming};
 
+/// What a stream of the provider's has in it with its first word.
+const WORD: &str = "\"delta\"";
+
 pub(super) async fn run(environment: &Environment) -> anyhow::Result<()> {
     let lone = Lone::start(environment).await?;
     let outcome = endings(&lone).await;
@@ -21,37 +24,21 @@ pub(super) async fn run(environment: &Environment) -> anyhow::Result<()> {
 async fn endings(lone: &Lone) -> anyhow::Result<()> {
     lone.set_budgets(json!({ "tokens_per_day": 1_000_000 }))
         .await?;
-    hang_up(lone).await.context("the client hangs up")?;
-    for (model, says) in [("silent", "\"delta\""), ("mute", ": keep-alive\n\n")] {
-        hang_up_in_silence(lone, model, says)
+    for (model, says) in [
+        ("endless", WORD),
+        ("silent", WORD),
+        ("mute", ": keep-alive\n\n"),
+    ] {
+        hang_up(lone, model, says)
             .await
             .with_context(|| format!("the client hangs up on the provider \"{model}\""))?;
     }
     stop_all(lone).await.context("an operator stops all")
 }
 
-/// The provider is cancelled, and what came is counted.
-async fn hang_up(lone: &Lone) -> anyhow::Result<()> {
-    let before = lone.upstream.hung_up();
-    let mut client = open(lone, "endless").await?;
-    read_some(&mut client).await?;
-    drop(client);
-    wait::until("the provider to be cancelled", SOON, async || {
-        Ok((lone.upstream.hung_up() > before).then_some(()))
-    })
-    .await?;
-    lone.settled(SOON).await?;
-    let call = lone.calls().await?.into_iter().next().context("no call")?;
-    ensure!(
-        call.outcome == CallOutcome::Cut && call.usage.output_tokens > 0 && call.estimated,
-        "{call:?}"
-    );
-    ensure!(call.first_byte_ms.is_some(), "{call:?}");
-    Ok(())
-}
-
-/// The same where the provider says nothing any more, or never said a word.
-async fn hang_up_in_silence(lone: &Lone, model: &str, says: &str) -> anyhow::Result<()> {
+/// The provider is cancelled and what came is counted, also where it says nothing any more,
+/// or never said a word.
+async fn hang_up(lone: &Lone, model: &str, says: &str) -> anyhow::Result<()> {
     let before = lone.upstream.hung_up();
     let mut client = open(lone, model).await?;
     read_until(&mut client, says).await?;
@@ -67,14 +54,9 @@ async fn hang_up_in_silence(lone: &Lone, model: &str, says: &str) -> anyhow::Res
         "{call:?}"
     );
     // A comment of the gateway's is nothing that came from the provider.
-    ensure!(
-        (call.usage.output_tokens > 0) == (model == "silent"),
-        "{call:?}"
-    );
-    ensure!(
-        call.first_byte_ms.is_some() == (model == "silent"),
-        "{call:?}"
-    );
+    let spoke = says == WORD;
+    ensure!((call.usage.output_tokens > 0) == spoke, "{call:?}");
+    ensure!(call.first_byte_ms.is_some() == spoke, "{call:?}");
     Ok(())
 }
 
@@ -82,7 +64,7 @@ async fn hang_up_in_silence(lone: &Lone, model: &str, says: &str) -> anyhow::Res
 async fn stop_all(lone: &Lone) -> anyhow::Result<()> {
     let hung_up = lone.upstream.hung_up();
     let mut stream = open(lone, "endless").await?;
-    read_some(&mut stream).await?;
+    read_until(&mut stream, WORD).await?;
     let mut silent = open(lone, "loris").await?;
     wait::until("both calls to be under way", SOON, async || {
         Ok((lone.account(None).await?.calls_under_way == 2).then_some(()))
@@ -133,11 +115,6 @@ async fn open(lone: &Lone, model: &str) -> anyhow::Result<TcpStream> {
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(body.as_bytes()).await?;
     Ok(stream)
-}
-
-/// Reads until a word of the answer is there.
-async fn read_some(stream: &mut TcpStream) -> anyhow::Result<()> {
-    read_until(stream, "\"delta\"").await
 }
 
 /// Reads until the answer holds some words.

@@ -87,12 +87,7 @@ impl GitApi {
             ("POST", ["pulls"]) => {
                 only(body, &["title", "body", "head", "base"])?;
                 let number = self.open(body, "head", "base")?;
-                Ok((
-                    201,
-                    self.known(&number.to_string())
-                        .map(|(number, pull)| show(number, pull))
-                        .into(),
-                ))
+                self.shown(201, number, show)
             }
             ("GET", ["pulls", number]) => {
                 let found = self.known(number);
@@ -102,12 +97,7 @@ impl GitApi {
                 only(body, &["state"])?;
                 equal(&body["state"], "closed")?;
                 let number = self.close_open(number)?;
-                Ok((
-                    200,
-                    self.known(&number.to_string())
-                        .map(|(number, pull)| show(number, pull))
-                        .into(),
-                ))
+                self.shown(200, number, show)
             }
             _ => Err("no such operation".to_owned()),
         }

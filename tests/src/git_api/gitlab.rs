@@ -81,12 +81,7 @@ impl GitApi {
                     &["title", "description", "source_branch", "target_branch"],
                 )?;
                 let number = self.open(body, "source_branch", "target_branch")?;
-                Ok((
-                    201,
-                    self.known(&number.to_string())
-                        .map(|(number, pull)| show(number, pull))
-                        .into(),
-                ))
+                self.shown(201, number, show)
             }
             ("GET", ["merge_requests", number]) => {
                 let found = self.known(number);
@@ -96,12 +91,7 @@ impl GitApi {
                 only(body, &["state_event"])?;
                 equal(&body["state_event"], "close")?;
                 let number = self.close_open(number)?;
-                Ok((
-                    200,
-                    self.known(&number.to_string())
-                        .map(|(number, pull)| show(number, pull))
-                        .into(),
-                ))
+                self.shown(200, number, show)
             }
             _ => Err("no such operation".to_owned()),
         }

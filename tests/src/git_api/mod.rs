@@ -144,6 +144,13 @@ impl GitApi {
         self.numbered().find(|(other, _)| *other == number)
     }
 
+    /// Answers with one that is known, as the host shows it.
+    fn shown(&self, status: u16, number: usize, show: fn(usize, &Pull) -> Value) -> Done<Reply> {
+        let mut found = self.numbered().filter(|(other, _)| *other == number);
+        let (number, pull) = found.next().ok_or("no such pull request")?;
+        Ok((status, show(number, pull)))
+    }
+
     fn open(&mut self, body: &Value, from: &str, to: &str) -> Done<usize> {
         let (branch, target) = (text(body, from)?, text(body, to)?);
         for name in [branch, target] {

@@ -3,6 +3,7 @@
 mod load;
 mod models;
 mod policy;
+mod process;
 mod proxy;
 mod report;
 mod scene;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::load::{Target, answers};
+use super::process::Process;
 use super::upstream::SUBCOMMAND;
 use crate::build::Artifacts;
 use crate::engine::{Bind, Image};
@@ -132,15 +133,12 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Id of the workerd that both Workers run in.
+    /// The workerd that both Workers run in.
     ///
     /// # Errors
     /// When none runs.
-    pub(super) fn workerd_pid(&self) -> anyhow::Result<u32> {
-        let host = self.lone.pid();
-        let children = std::fs::read_to_string(format!("/proc/{host}/task/{host}/children"))?;
-        let first = children.split_whitespace().next();
-        Ok(first.context("no workerd runs")?.parse()?)
+    pub(super) fn workerd_process(&self) -> anyhow::Result<Process> {
+        Process::workerd(self.lone.pid())
     }
 
     /// `/data` of the gateway's container.

@@ -42,6 +42,15 @@ pub fn all(tools: &Tools, progress: &Progress) -> anyhow::Result<Artifacts> {
     })
 }
 
+/// Builds the program that fills a folder with state to measure with.
+///
+/// # Errors
+/// When it does not build.
+pub fn make_state(tools: &Tools, progress: &Progress) -> anyhow::Result<PathBuf> {
+    let _lock = tools.checkout.lock(progress)?;
+    tedix_init::make_state(tools, progress)
+}
+
 /// Builds the gateway Worker alone, when it is not up to date.
 ///
 /// # Errors

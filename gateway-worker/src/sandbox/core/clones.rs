@@ -9,9 +9,10 @@ use domain::wire::clones::{CloneSnapshot, CloneState, CloneStatus, MAX_CODE};
 use serde::{Deserialize, Serialize};
 
 use super::enrolment::other_gateway;
-use super::{Core, GATEWAY};
+use super::{Core, GATEWAY, with_note};
 use crate::clone::{Failure, Outcome, Step, Task};
 use crate::ports::{Db, StorageError};
+use crate::sandbox::backoff::backoff;
 use crate::sandbox::lifecycle::Input;
 use crate::sandbox::store::records::{self, Record};
 
@@ -60,6 +61,16 @@ pub(super) struct Job {
     under_way: Option<DateTime<Utc>>,
 }
 
+impl Job {
+    /// What is copied, for the audit.
+    fn what(&self) -> String {
+        let CloneStatus {
+            generation, from, ..
+        } = &self.status;
+        format!("generation {generation} of {from}")
+    }
+}
+
 impl<D: Db> Core<D> {
     /// Begins to copy a generation from another gateway.
     ///
@@ -87,10 +98,7 @@ impl<D: Db> Core<D> {
             ));
         }
         let what = format!("generation {} of {from}", asked.generation);
-        let detail = match &asked.note {
-            Some(note) => format!("{what}: {note}"),
-            None => what,
-        };
+        let detail = with_note(what, asked.note.as_deref());
         self.note(who, "state.clone_asked", &detail, now)?;
         let status = CloneStatus {
             state: CloneState::Copying,
@@ -272,7 +280,7 @@ impl<D: Db> Core<D> {
                 let (Failure::Later(why) | Failure::Broken(why) | Failure::Never(why)) = &failure;
                 job.broken += u32::from(matches!(failure, Failure::Broken(_)));
                 job.status.problem = Some(format!("{why}; it is tried again."));
-                let wait = (FIRST_WAIT << failures.min(10)).min(MAX_WAIT);
+                let wait = backoff(FIRST_WAIT, failures, MAX_WAIT);
                 job.due_at = Some(now + TimeDelta::seconds(wait));
                 job.failures = failures.saturating_add(1);
             }
@@ -288,11 +296,7 @@ impl<D: Db> Core<D> {
     ) -> Result<(), Problem> {
         let number = snapshot.generation;
         if let Some(job) = &mut self.clone {
-            let from = format!(
-                "generation {} of {}",
-                job.status.generation, job.status.from
-            );
-            let detail = format!("{from}, as generation {number}");
+            let detail = format!("{}, as generation {number}", job.what());
             job.status.becomes = Some(number);
             let after = snapshot.sha256.to_string();
             let hashes = (None, Some(after.as_str()));
@@ -328,10 +332,7 @@ impl<D: Db> Core<D> {
         job.status.ended_at = Some(now);
         job.status.problem = why.map(|why| format!("{why}. Nothing has changed here."));
         let stopped = std::mem::take(&mut job.stopped);
-        let what = format!(
-            "generation {} of {}",
-            job.status.generation, job.status.from
-        );
+        let what = job.what();
         self.keep_clone()?;
         if let Some(number) = given_up {
             self.give_up_generation(number)?;

@@ -10,7 +10,7 @@ use domain::wire::devices::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Core, INIT, Principal, Task};
+use super::{Core, INIT, Principal, Task, with_note};
 use crate::ports::{Db, StorageError};
 use crate::sandbox::store::records::{self, Record};
 
@@ -103,10 +103,7 @@ impl<D: Db> Core<D> {
             detail: None,
             settled_at: None,
         };
-        let detail = match &action.note {
-            Some(note) => format!("{}: {note}", words(&action)),
-            None => words(&action),
-        };
+        let detail = with_note(words(&action), action.note.as_deref());
         let asked = match verb {
             DeviceVerb::Approve => "device.approval_asked",
             DeviceVerb::Reject => "device.rejection_asked",

@@ -168,7 +168,10 @@ fn read_answer(answer: Answer) -> Result<Enrolled, Problem> {
 /// The origin of a registry: HTTPS, or HTTP on this machine.
 fn registry_origin(text: &str) -> Result<String, &'static str> {
     const WRONG: &str = "must be an origin such as https://registry.example.com";
-    let url = Url::parse(text.trim()).map_err(|_| WRONG)?;
+    origin_of(&Url::parse(text.trim()).map_err(|_| WRONG)?, WRONG)
+}
+
+fn origin_of(url: &Url, wrong: &'static str) -> Result<String, &'static str> {
     let bare = matches!(url.path(), "" | "/")
         && url.query().is_none()
         && url.fragment().is_none()
@@ -176,7 +179,7 @@ fn registry_origin(text: &str) -> Result<String, &'static str> {
         && url.password().is_none();
     let host = url.host_str().unwrap_or_default();
     if !bare || host.is_empty() {
-        return Err(WRONG);
+        return Err(wrong);
     }
     let internal = host.trim_end_matches('.').ends_with(".internal");
     let loopback = host == "localhost"
@@ -185,11 +188,11 @@ fn registry_origin(text: &str) -> Result<String, &'static str> {
             .parse::<std::net::Ipv4Addr>()
             .is_ok_and(|address| address.is_loopback());
     match url.scheme() {
-        _ if internal => Err(WRONG),
+        _ if internal => Err(wrong),
         "https" => Ok(url.origin().ascii_serialization()),
         "http" if loopback => Ok(url.origin().ascii_serialization()),
         "http" => Err("must use https; http is for a registry on this machine alone"),
-        _ => Err(WRONG),
+        _ => Err(wrong),
     }
 }
 
@@ -201,7 +204,7 @@ pub(super) fn other_gateway(text: &str) -> Result<String, &'static str> {
     let host = url.host_str().unwrap_or_default();
     let named = host.starts_with(|c: char| c.is_ascii_alphanumeric())
         && host.parse::<std::net::Ipv4Addr>().is_err();
-    match registry_origin(text) {
+    match origin_of(&url, WRONG) {
         Ok(origin) if named || url.scheme() == "http" => Ok(origin),
         _ => Err(WRONG),
     }

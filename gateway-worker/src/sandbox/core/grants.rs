@@ -8,7 +8,7 @@ use domain::secret::Secret;
 use domain::wire::clones::{Grant, GrantSnapshot, MAX_CODE, NewGrant};
 use serde::{Deserialize, Serialize};
 
-use super::Core;
+use super::{Core, with_note};
 use crate::command::StateTicket;
 use crate::ports::{Db, StorageError};
 use crate::sandbox::store::records::{self, Record};
@@ -70,14 +70,12 @@ impl<D: Db> Core<D> {
             used_at: None,
             note: asked.note,
         };
-        let mut detail = format!(
+        let what = format!(
             "generation {generation}, grant {}, until {}",
             grant.id,
             expires_at.format("%Y-%m-%dT%H:%M:%SZ")
         );
-        if let Some(note) = &grant.note {
-            detail = format!("{detail}: {note}");
-        }
+        let detail = with_note(what, grant.note.as_deref());
         self.note(who, "snapshot.granted", &detail, now)?;
         book.grants.push(Entry {
             grant: grant.clone(),

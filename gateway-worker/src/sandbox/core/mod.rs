@@ -249,10 +249,7 @@ impl<D: Db> Core<D> {
         // INVARIANT: no await between these statements, so they are one step; the
         // audit comes first, so that a saved version is never without its entry.
         let version = self.newest.version.saturating_add(1);
-        let detail = match note {
-            Some(note) => format!("version {version}: {note}"),
-            None => format!("version {version}"),
-        };
+        let detail = with_note(format!("version {version}"), note);
         let after = policy::hash(&document);
         let hashes = (Some(self.newest.hash.as_str()), Some(after.as_str()));
         self.note_change(author, "policy.saved", &detail, hashes, now)?;
@@ -327,6 +324,14 @@ fn desired(
         config_hash: policy::canonical_hash(&config),
         config,
         watch: Watch::default(),
+    }
+}
+
+/// What happened, with what somebody noted about it.
+pub(crate) fn with_note(what: String, note: Option<&str>) -> String {
+    match note {
+        Some(note) => format!("{what}: {note}"),
+        None => what,
     }
 }
 

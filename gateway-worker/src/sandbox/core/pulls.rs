@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::{Core, GATEWAY};
 use crate::forge::{Failure, FileCommit, Job, Outcome};
 use crate::ports::{Db, StorageError};
+use crate::sandbox::backoff::backoff;
 use crate::sandbox::store::proposals;
 use crate::sandbox::store::records::{self, Record};
 
@@ -74,8 +75,8 @@ struct Pull {
 
 impl Pull {
     fn wait(&mut self, count: u32, most: i64, now: DateTime<Utc>) {
-        let seconds = FIRST_WAIT << count.min(10);
-        self.due_at = Some(now + TimeDelta::seconds(seconds.min(most)));
+        let seconds = backoff(FIRST_WAIT, count, most);
+        self.due_at = Some(now + TimeDelta::seconds(seconds));
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Core;
 use crate::ports::{Answer, Db, StorageError};
+use crate::sandbox::backoff::backoff;
 use crate::sandbox::store::records::Record;
 use crate::sandbox::store::{audit, calls, records};
 use crate::settings::TEDIX_VERSION;
@@ -18,9 +19,9 @@ const DEFAULT_INTERVAL_SECONDS: u32 = 30;
 const INTERVAL_BOUNDS: (u32, u32) = (1, 3_600);
 /// Wait after the first failure, in seconds, doubled with each that follows: a registry
 /// that only restarts should see its gateways again right after.
-const FIRST_RETRY_SECONDS: u32 = 2;
+const FIRST_RETRY_SECONDS: i64 = 2;
 /// Longest wait after failures, in seconds.
-const MAX_WAIT_SECONDS: u32 = 600;
+const MAX_WAIT_SECONDS: i64 = 600;
 /// After this many seconds without an end a heartbeat is given up: its request ends
 /// long before, unless the platform dropped the event that waited for it.
 const LOST_SECONDS: i64 = 30;
@@ -98,19 +99,19 @@ impl Pulse {
         } else {
             self.failures.saturating_add(1)
         };
-        let doubled = FIRST_RETRY_SECONDS << self.failures.saturating_sub(1).min(10);
         let seconds = if taken {
-            self.interval_seconds
+            self.interval_seconds.into()
         } else {
-            doubled.min(MAX_WAIT_SECONDS)
+            let doublings = self.failures.saturating_sub(1);
+            backoff(FIRST_RETRY_SECONDS, doublings, MAX_WAIT_SECONDS)
         };
         // Up to a quarter later after a failure, so that gateways do not return as a herd.
         let spread = if taken {
             0
         } else {
-            i64::from(seconds) * 250 * i64::from(jitter) / 255
+            seconds * 250 * i64::from(jitter) / 255
         };
-        self.due_at = now + TimeDelta::milliseconds(i64::from(seconds) * 1_000 + spread);
+        self.due_at = now + TimeDelta::milliseconds(seconds * 1_000 + spread);
         if std::mem::take(&mut self.urgent) && taken {
             self.due_at = now;
         }

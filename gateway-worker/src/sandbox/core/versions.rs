@@ -8,7 +8,7 @@ use domain::wire::openclaw_version::OpenclawStatus;
 use domain::wire::snapshots::Snapshot;
 use domain::wire::state::Restore;
 
-use super::{Core, GATEWAY};
+use super::{Core, GATEWAY, with_note};
 use crate::ports::{Db, StorageError};
 use crate::sandbox::lifecycle::{Input, Phase};
 use crate::sandbox::store::generations;
@@ -51,10 +51,7 @@ impl<D: Db> Core<D> {
         next.choose(version, (who, note), now)
             .map_err(|denied| refused(&denied))?;
         let what = version.unwrap_or("the image's own");
-        let detail = match note {
-            Some(note) => format!("{what}: {note}"),
-            None => what.to_owned(),
-        };
+        let detail = with_note(what.to_owned(), note);
         self.note(who, "openclaw.version_asked", &detail, now)?;
         self.put_versions(next)?;
         if self.versions.is_behind() {
@@ -80,11 +77,7 @@ impl<D: Db> Core<D> {
             // Retention may have removed it since.
             self.snapshot(generation)?;
         }
-        let place = place(&back);
-        let detail = match note {
-            Some(note) => format!("{place}: {note}"),
-            None => place,
-        };
+        let detail = with_note(place(&back), note);
         self.note(who, "openclaw.back_asked", &detail, now)?;
         self.put_versions(next)?;
         self.carry_back(&back, who, now)

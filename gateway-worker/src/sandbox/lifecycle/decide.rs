@@ -8,6 +8,7 @@ use super::{
     BACKOFF_FIRST_MS, BACKOFF_MAX_MS, HEALTHY_MS, MAX_FAILURES, START_LIMIT_MS, STOP_GRACE_MS,
     STOP_LIMIT_MS,
 };
+use crate::sandbox::backoff::backoff;
 
 /// Something that happens to the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -409,6 +410,5 @@ impl Next {
 
 /// Delay before the next start after so many failures in a row, in milliseconds.
 fn backoff_ms(failures: u32) -> i64 {
-    let doublings = failures.saturating_sub(1).min(16);
-    (BACKOFF_FIRST_MS << doublings).min(BACKOFF_MAX_MS)
+    backoff(BACKOFF_FIRST_MS, failures.saturating_sub(1), BACKOFF_MAX_MS)
 }

@@ -4,8 +4,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::load::{Call, round};
-use super::process::Workerd;
 use super::report::{Figures, Measured, Side, Taken};
+use crate::bench::process::Process;
 
 /// Connections: one for latency, 32 for throughput.
 const CONCURRENCIES: [usize; 2] = [1, 32];
@@ -18,7 +18,7 @@ pub(super) struct Sides {
     /// Size of each request.
     pub(super) bytes: usize,
     /// What the Workers run in.
-    pub(super) workerd: Workerd,
+    pub(super) workerd: Process,
     /// The model server itself.
     pub(super) direct: Call,
     /// Through a Worker that passes everything on.

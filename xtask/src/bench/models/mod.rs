@@ -3,7 +3,6 @@
 
 mod load;
 mod measure;
-mod process;
 mod report;
 mod server;
 
@@ -17,6 +16,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::bench::print;
+use crate::bench::process::Process;
 use crate::bench::scene::Folder;
 use crate::checkout::Checkout;
 use crate::lone_gateway::{Inside, LoneConfig, LoneGateway};
@@ -25,7 +25,6 @@ use crate::ui::Progress;
 use crate::{build, secrets, tools};
 use load::Call;
 use measure::{Sides, measure};
-use process::Workerd;
 use report::Report;
 use server::ModelServer;
 
@@ -95,7 +94,7 @@ async fn all(
             &format!("bench-models-{bytes}"),
             format!("Calls with requests of {bytes} bytes"),
         )?;
-        let measured = measure(&sides(lone, server, bytes), args.rounds, args.seconds).await?;
+        let measured = measure(&sides(lone, server, bytes)?, args.rounds, args.seconds).await?;
         step.done("");
         results.push(measured);
     }
@@ -103,13 +102,13 @@ async fn all(
     if !args.no_full_store {
         let step = progress.step("bench-models-full", "The same with a million calls kept")?;
         fill(lone, tools).await?;
-        let sides = sides(lone, server, REQUEST_BYTES.into_iter().min().unwrap_or(0));
+        let sides = sides(lone, server, REQUEST_BYTES.into_iter().min().unwrap_or(0))?;
         full = Some(measure(&sides, args.rounds, args.seconds).await?);
         step.done("");
     }
     Ok(Report {
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
-        memory_mib: Workerd { host: lone.pid() }.memory_mib(),
+        memory_mib: Process::workerd(lone.pid())?.memory()? / (1_024 * 1_024),
         results,
         full_store: full,
     })
@@ -146,20 +145,20 @@ fn config(
     })
 }
 
-fn sides(lone: &LoneGateway, server: &ModelServer, bytes: usize) -> Sides {
+fn sides(lone: &LoneGateway, server: &ModelServer, bytes: usize) -> anyhow::Result<Sides> {
     let call = |port: u16, side: &str| Call {
         port,
         path: format!("{side}/openai/v1/chat/completions"),
         key: lone.key.clone(),
         body: load::body(MODEL, bytes),
     };
-    Sides {
+    Ok(Sides {
         bytes,
-        workerd: Workerd { host: lone.pid() },
+        workerd: Process::workerd(lone.pid())?,
         direct: call(server.port(), ""),
         bare: call(lone.door, "/bare"),
         gateway: call(lone.door, "/gateway"),
-    }
+    })
 }
 
 /// Budgets that apply and are never reached: for the gateway and the agent, in tokens

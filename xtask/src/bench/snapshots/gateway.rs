@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{checked, ms};
+use crate::bench::process::Process;
 use crate::bench::scene::Scene;
 
 /// Between two looks at what the gateway says.
@@ -47,15 +48,15 @@ pub(super) async fn through(
     bytes: u64,
 ) -> anyhow::Result<Through> {
     let gateway = Gateway::of(scene)?;
-    let workerd = scene.workerd_pid()?;
-    let worker_before_bytes = memory(workerd, "VmRSS:")?;
+    let workerd = scene.workerd_process()?;
+    let worker_before_bytes = workerd.memory()?;
     checked(make.arg(scene.container_data()?).arg(bytes.to_string()))?;
     let empty = size(&scene.kept())?;
     let take_ms = gateway.save().await?;
     let full = size(&scene.kept())?;
     let unchanged_ms = gateway.save().await?;
     let after = size(&scene.kept())?;
-    let take_peak_bytes = memory(tedix_init()?, "VmHWM:")?;
+    let take_peak_bytes = Process::tedix_init()?.peak_memory()?;
 
     gateway.post("sandbox/destroy").await?;
     let stopped = |status: &GatewayStatus| status.sandbox.phase == SandboxPhase::Stopped;
@@ -72,9 +73,9 @@ pub(super) async fn through(
         stored_bytes: full.saturating_sub(empty),
         unchanged_stored_bytes: after.saturating_sub(full),
         take_peak_bytes,
-        restore_peak_bytes: memory(tedix_init()?, "VmHWM:")?,
+        restore_peak_bytes: Process::tedix_init()?.peak_memory()?,
         worker_before_bytes,
-        worker_peak_bytes: memory(workerd, "VmHWM:")?,
+        worker_peak_bytes: workerd.peak_memory()?,
     })
 }
 
@@ -134,43 +135,6 @@ impl Gateway {
         self.until("the snapshot", done).await?;
         Ok(ms(begun.elapsed()))
     }
-}
-
-/// The tedix-init that runs for this program.
-fn tedix_init() -> anyhow::Result<u32> {
-    let named = |pid: &u32| {
-        fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|name| name.trim() == "tedix-init")
-    };
-    let processes = fs::read_dir("/proc")?.flatten();
-    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.find(|pid| named(pid) && is_ours(*pid))
-        .context("no tedix-init runs")
-}
-
-fn is_ours(mut pid: u32) -> bool {
-    while pid > 1 {
-        if pid == std::process::id() {
-            return true;
-        }
-        pid = field(pid, "PPid:")
-            .and_then(|parent| u32::try_from(parent).ok())
-            .unwrap_or(0);
-    }
-    false
-}
-
-/// A number of `/proc/PID/status` (proc_pid_status(5)).
-fn field(pid: u32, name: &str) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-/// A size of a process, which is in KiB there, in bytes.
-fn memory(pid: u32, name: &str) -> anyhow::Result<u64> {
-    let size = field(pid, name).with_context(|| format!("process {pid} has no {name}"))?;
-    Ok(size * 1_024)
 }
 
 /// What the files below a folder add up to, in bytes.

@@ -15,9 +15,10 @@ use serde::Deserialize;
 
 use super::print;
 use super::scene::{Folder, Scene};
+use crate::build::{self, Artifacts};
 use crate::checkout::Checkout;
+use crate::tools::{self, Tools};
 use crate::ui::Progress;
-use crate::{build, tools};
 use gateway::Through;
 use report::Report;
 
@@ -70,27 +71,12 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     tools::require("zstd", "install zstd")?;
     tools::require("tar", "install tar")?;
-    let step = progress.step("bench-snapshots-build", "Building tedix-init")?;
-    let target = checkout.native_target();
-    step.run(
-        tools::cargo()
-            .current_dir(checkout.root())
-            .args([
-                "build",
-                "--locked",
-                "--profile",
-                "tool",
-                "--package",
-                "tedix-init",
-            ])
-            .args(["--bins", "--example", "make_state", "--target-dir"])
-            .arg(&target),
-    )?;
-    step.done("");
+    let tools = tools::ensure(checkout, progress)?;
+    let artifacts = build::all(&tools, progress)?;
+    let make_state = build::make_state(&tools, progress)?;
     let folder = Folder::temporary("snapshots")?;
-    let programs = target.join("tool");
     let step = progress.step("bench-snapshots-make", "Making state to measure with")?;
-    let mut make = Command::new(programs.join("examples/make_state"));
+    let mut make = Command::new(&make_state);
     checked(
         make.arg(folder.path().join("data"))
             .arg(args.bytes.to_string()),
@@ -102,23 +88,22 @@ pub(super) fn run(
             &format!("bench-snapshots-{number}"),
             format!("Measuring, round {number}"),
         )?;
-        rounds.push(round(&programs.join("tedix-init"), folder.path())?);
+        rounds.push(round(&artifacts.tedix_init, folder.path())?);
         step.done("");
     }
-    let mut make = Command::new(programs.join("examples/make_state"));
-    let through = through_gateway(checkout, &mut make, args.bytes, progress)?;
+    let mut make = Command::new(&make_state);
+    let through = through_gateway(&tools, &artifacts, &mut make, args.bytes, progress)?;
     let report = Report::of(&rounds, through).context("there was no round")?;
     print(&report, args.json)
 }
 
 fn through_gateway(
-    checkout: &Checkout,
+    tools: &Tools,
+    artifacts: &Artifacts,
     make: &mut Command,
     bytes: u64,
     progress: &Progress,
 ) -> anyhow::Result<Through> {
-    let tools = tools::ensure(checkout, progress)?;
-    let artifacts = build::all(&tools, progress)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -127,7 +112,7 @@ fn through_gateway(
             "bench-snapshots-gateway",
             "Measuring through the gateway's Worker",
         )?;
-        let scene = Scene::start(&tools, &artifacts).await?;
+        let scene = Scene::start(tools, artifacts).await?;
         let measured = gateway::through(&scene, make, bytes).await;
         scene.stop().await;
         step.done("");

@@ -6,7 +6,7 @@ use domain::problem::{FieldError, Problem};
 use domain::wire::usage::{GrantExtension, Stop, StopModels};
 
 use crate::ports::{Db, StorageError};
-use crate::sandbox::core::{Core, Principal};
+use crate::sandbox::core::{Core, Principal, with_note};
 use crate::sandbox::store::records::{self, Record};
 
 /// Longest reason, in characters.
@@ -60,17 +60,14 @@ impl<D: Db> Core<D> {
             };
             Problem::fields(vec![FieldError::new(pointer, error.to_string())])
         })?;
-        let detail = format!(
-            "{} tokens and {} millionths of a dollar more a day for {} until {}{}",
+        let what = format!(
+            "{} tokens and {} millionths of a dollar more a day for {} until {}",
             extension.tokens,
             extension.micro_usd,
             extension.agent.as_deref().unwrap_or("the gateway"),
             extension.until.to_rfc3339(),
-            extension
-                .note
-                .as_ref()
-                .map_or_else(String::new, |note| format!(": {note}")),
         );
+        let detail = with_note(what, extension.note.as_deref());
         self.note(&who.subject, "budget.extended", &detail, now)?;
         let mut extensions = self.models.extensions.clone();
         extensions.push(extension.clone());
@@ -95,11 +92,8 @@ impl<D: Db> Core<D> {
             return Ok(stopped.clone());
         }
         let under_way = self.models.ledger.under_way(None);
-        let note = stop
-            .note
-            .as_ref()
-            .map_or_else(String::new, |note| format!(": {note}"));
-        let detail = format!("{under_way} calls were under way{note}");
+        let what = format!("{under_way} calls were under way");
+        let detail = with_note(what, stop.note.as_deref());
         self.note(&who.subject, "models.stopped", &detail, now)?;
         let stopped = Stop {
             at: now,

@@ -8,6 +8,7 @@ use domain::wire::snapshots::Snapshot;
 
 use super::{Chosen, Core};
 use crate::ports::{Db, StorageError};
+use crate::sandbox::core::with_note;
 use crate::sandbox::lifecycle::Input;
 use crate::sandbox::store::generations;
 
@@ -65,11 +66,7 @@ impl<D: Db> Core<D> {
             0 => "nothing".to_owned(),
             number => format!("generation {number}"),
         };
-        let detail = match note {
-            Some(note) => format!("{what}: {note}"),
-            None => what,
-        };
-        self.note(who, "state.restore_asked", &detail, now)?;
+        self.note(who, "state.restore_asked", &with_note(what, note), now)?;
         self.choose_generation(generation, self.state.run)?;
         self.happen(Input::Restart, who, now)
     }
