@@ -1,8 +1,9 @@
 //! The stack as a user starts it, and everything that it must and must not do.
 //!
-//! The scenarios share one stack, so they run one after the other in this
+//! Most scenarios share one stack, so they run one after the other in this
 //! order; each brings about what it needs, so that any of them can run alone:
-//! `cargo xtask test NAME`. Those that need no stack run beside them.
+//! `cargo xtask test NAME`. Beside them run those that need no stack, then
+//! some that mostly wait for OpenClaw, on a second stack.
 
 #![allow(
     clippy::indexing_slicing,
@@ -63,14 +64,11 @@ fn main() -> ExitCode {
         browser::before_restart(&world),
         chat::trials(&world),
         websocket::trials(&world),
-        turns::trials(&world),
         policy::trials(&world),
         governance::trials(&world),
         attacks::trials(&world),
         container::trials(&world),
         sources::trials(&world),
-        state::trials(&world),
-        upgrade::trials(&world),
         clones::trials(&world),
         sleep::before(&world),
         proof::trials(&world),
@@ -83,20 +81,29 @@ fn main() -> ExitCode {
     let mut trials: Vec<_> = trials.into_iter().flatten().collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(part));
     trials.retain(|trial| wanted(trial.name()));
-    let mut apart = models::trials(&world);
+    let second = world.beside();
+    let apart = [
+        models::trials(&world),
+        turns::trials(&second),
+        state::trials(&second),
+        upgrade::trials(&second),
+    ];
+    let mut apart: Vec<_> = apart.into_iter().flatten().collect();
     apart.retain(|trial| wanted(trial.name()));
     let apart = beside(&world, &arguments, apart);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let failed = apart() || conclusion.has_failed();
+    let mut failed = apart() || conclusion.has_failed();
     let slowest = world.took().into_iter().take(SLOWEST);
     for (time, name) in slowest.filter(|(time, _)| *time >= SLOW) {
         println!("{:>4} s  {name}", time.as_secs());
     }
-    let left = world.close();
-    if let Err(error) = &left {
-        eprintln!("error: the stack did not end well: {error:#}");
+    for world in [world, second] {
+        if let Err(error) = world.close() {
+            eprintln!("error: a stack did not end well: {error:#}");
+            failed = true;
+        }
     }
-    if failed || left.is_err() {
+    if failed {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS

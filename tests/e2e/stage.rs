@@ -1,4 +1,4 @@
-//! The one stack that the scenarios share, started when the first of them needs it.
+//! The stack that scenarios share, started when the first of them needs it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,13 +15,15 @@ pub(crate) const PLENTY: u64 = 1_000_000_000;
 
 /// What every scenario gets to.
 #[derive(Clone)]
-pub(crate) struct World(Arc<Shared>);
+pub(crate) struct World {
+    shared: Arc<Shared>,
+    stage: Arc<Mutex<Stage>>,
+}
 
 struct Shared {
     runtime: Runtime,
     /// The programs of this machine, or why there are none.
     environment: Result<Environment, String>,
-    stage: Mutex<Stage>,
     took: Mutex<Vec<(Duration, String)>>,
 }
 
@@ -41,18 +43,24 @@ impl World {
             .enable_all()
             .build()?;
         let environment = Environment::read().map_err(|error| format!("{error:#}"));
-        let stage = Stage {
-            environment: environment.clone(),
-            site: None,
-            stack: None,
-            broken: None,
-        };
-        Ok(Self(Arc::new(Shared {
-            runtime,
-            environment,
-            stage: Mutex::new(stage),
-            took: Mutex::default(),
-        })))
+        Ok(Self {
+            stage: Stage::empty(environment.clone()),
+            shared: Arc::new(Shared {
+                runtime,
+                environment,
+                took: Mutex::default(),
+            }),
+        })
+    }
+
+    /// The same with a second stack, which has nothing to do with the first.
+    pub(crate) fn beside(&self) -> Self {
+        let environment = &self.shared.environment;
+        let environment = environment.as_ref().map(Environment::beside);
+        Self {
+            stage: Stage::empty(environment.map_err(Clone::clone)),
+            shared: Arc::clone(&self.shared),
+        }
     }
 
     /// A scenario that uses the running stack.
@@ -70,10 +78,10 @@ impl World {
     where
         F: AsyncFnOnce(&mut Stage) -> anyhow::Result<()> + Send + 'static,
     {
-        let shared = Arc::clone(&self.0);
+        let Self { shared, stage } = self.clone();
         let title = name.to_owned();
         Trial::test(name, move || {
-            let mut stage = shared.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
             shared.run(title, scenario(&mut stage))
         })
     }
@@ -83,7 +91,7 @@ impl World {
     where
         F: AsyncFnOnce(&Environment) -> anyhow::Result<()> + Send + 'static,
     {
-        let shared = Arc::clone(&self.0);
+        let shared = Arc::clone(&self.shared);
         let title = name.to_owned();
         Trial::test(name, move || {
             let environment = shared.environment.as_ref().map_err(Failed::from)?;
@@ -93,13 +101,17 @@ impl World {
 
     /// Where programs leave what they print.
     pub(crate) fn logs(&self) -> Option<PathBuf> {
-        let environment = self.0.environment.as_ref();
-        environment.ok().map(Environment::logs)
+        let environment = self.shared.environment.as_ref();
+        environment.ok().map(|environment| environment.logs.clone())
     }
 
     /// What the scenarios took, the slowest first.
     pub(crate) fn took(&self) -> Vec<(Duration, String)> {
-        let took = self.0.took.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = self
+            .shared
+            .took
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let mut took = took.clone();
         took.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
         took
@@ -107,9 +119,9 @@ impl World {
 
     /// Ends the stack, if one runs.
     pub(crate) fn close(&self) -> anyhow::Result<()> {
-        let mut stage = self.0.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
         match stage.stack.take() {
-            Some(stack) => self.0.runtime.block_on(stack.stop()),
+            Some(stack) => self.shared.runtime.block_on(stack.stop()),
             None => Ok(()),
         }
     }
@@ -130,6 +142,15 @@ impl Shared {
 }
 
 impl Stage {
+    fn empty(environment: Result<Environment, String>) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            environment,
+            site: None,
+            stack: None,
+            broken: None,
+        }))
+    }
+
     /// The programs of this machine.
     pub(crate) fn environment(&self) -> anyhow::Result<Environment> {
         match &self.environment {

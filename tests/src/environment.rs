@@ -13,11 +13,13 @@ pub const NODE: &str = "TEDIX_NODE";
 pub const CHROMIUM: &str = "TEDIX_CHROMIUM";
 /// What runs the containers: `embedded` or `docker`; `embedded` when absent.
 pub const ENGINE: &str = "TEDIX_ENGINE";
-/// First of the ports that the stack may take; 9700 when absent. It takes 100.
+/// First of the ports that the stacks may take; 9700 when absent. Each takes 100.
 pub const PORT: &str = "TEDIX_E2E_PORT";
 
 /// Where among them the Git host of the scenarios listens.
 const GIT_OFFSET: u16 = 70;
+/// From the ports of one stack to those of the next.
+const STACK_PORTS: u16 = 100;
 
 /// Programs and folders of this machine.
 #[derive(Debug, Clone)]
@@ -32,6 +34,8 @@ pub struct Environment {
     pub checkout: PathBuf,
     /// First port of the stack.
     pub port: u16,
+    /// Where logs go.
+    pub logs: PathBuf,
     /// What runs the containers.
     pub engine: String,
 }
@@ -57,6 +61,7 @@ impl Environment {
             xtask: program(XTASK, std::env::var_os(XTASK))?,
             node: program(NODE, std::env::var_os(NODE))?,
             chromium: program(CHROMIUM, std::env::var_os(CHROMIUM))?,
+            logs: checkout.join("build/logs"),
             checkout,
             port,
             engine: std::env::var(ENGINE).unwrap_or_else(|_| "embedded".to_owned()),
@@ -75,10 +80,14 @@ impl Environment {
         self.checkout.join("build/screenshots")
     }
 
-    /// Where logs go.
+    /// The same machine for a second stack, with ports and logs of its own.
     #[must_use]
-    pub fn logs(&self) -> PathBuf {
-        self.checkout.join("build/logs")
+    pub fn beside(&self) -> Self {
+        Self {
+            port: self.port + STACK_PORTS,
+            logs: self.logs.join("beside"),
+            ..self.clone()
+        }
     }
 }
 

@@ -134,8 +134,8 @@ async fn free(port: u16) -> anyhow::Result<()> {
 
 /// Starts Miniflare; it ends with its standard input.
 async fn host(environment: &Environment, spec: &PathBuf) -> anyhow::Result<Host> {
-    let log = environment.logs().join("e2e-lone-registry.log");
-    std::fs::create_dir_all(environment.logs())?;
+    let log = environment.logs.join("e2e-lone-registry.log");
+    std::fs::create_dir_all(&environment.logs)?;
     let mut child = Command::new(&environment.node)
         .arg(environment.checkout.join("xtask/runtime/host.mjs"))
         .arg(spec)

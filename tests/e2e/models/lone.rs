@@ -60,7 +60,7 @@ impl Lone {
             build: environment.checkout.join("build/gateway-worker"),
             helper: Some(environment.xtask.clone()),
             folder: folder.path().join("state"),
-            logs: environment.logs(),
+            logs: environment.logs.clone(),
             upstream: upstream.url.clone(),
             upstream_key: "sk-of-the-provider".to_owned(),
             vars: BTreeMap::from([("MODELS".to_owned(), Value::from(models).to_string())]),

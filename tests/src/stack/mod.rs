@@ -82,7 +82,7 @@ impl Site {
             .join(format!("ready-{}.json", self.starts));
         let log = self
             .environment
-            .logs()
+            .logs
             .join(format!("e2e-dev-{}.log", self.starts));
         let broken = stand_in::broken_version(self.folder.path())?;
         let mut process =
