@@ -44,14 +44,9 @@ async fn fetch(mut request: Request, env: Env, context: Context) -> Result<web_s
     let sandbox = adapters::sandbox_stub::SandboxStub::new(&env)?;
     let props: Props = context.props().unwrap_or_default();
     if props.door.as_deref() == Some("container") {
-        let bindings = internal::Bindings {
-            upstreams: adapters::env::Upstreams::read(&env),
-            bucket: adapters::r2::StateBucket::new(&env),
-            browser: adapters::browser::BrowserService::new(&env),
-            git: adapters::env::git_credentials(&env),
-        };
+        let bindings = adapters::env::Bindings(&env);
         let response =
-            internal::serve(&mut request, &url, &context, &settings, sandbox, &bindings).await?;
+            internal::serve(&mut request, &url, &context, &settings, sandbox, bindings).await?;
         return Ok(response.into());
     }
     let host = request.headers().get("host")?.unwrap_or_default();

@@ -14,11 +14,13 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
         _ => Problem::too_large(format!("The body may have at most {limit} bytes.")),
     };
     let declared = request.headers().get("content-length").ok().flatten();
-    if declared
-        .and_then(|text| text.parse::<u64>().ok())
-        .is_some_and(|n| n > limit as u64)
-    {
-        return Err(too_large());
+    let declared = declared.and_then(|text| text.parse::<u64>().ok());
+    let broken = || Problem::malformed("The body broke off.");
+    match declared {
+        Some(length) if length > limit as u64 => return Err(too_large()),
+        // HTTP ends it there, so it can be had in one piece.
+        Some(_) => return request.bytes().await.map_err(|_| broken()),
+        None => {}
     }
     let mut body = Vec::new();
     // No body at all.
@@ -26,7 +28,7 @@ pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Proble
         return Ok(body);
     };
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Problem::malformed("The body broke off."))?;
+        let chunk = chunk.map_err(|_| broken())?;
         if body.len() + chunk.len() > limit {
             return Err(too_large());
         }

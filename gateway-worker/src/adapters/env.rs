@@ -7,6 +7,8 @@ use domain::metering::Dialect;
 use domain::problem::Problem;
 use worker::{Env, console_error};
 
+use super::browser::BrowserService;
+use super::r2::StateBucket;
 use crate::forge::GitTokens;
 use crate::internal::git::GitCredentials;
 use crate::settings::Settings;
@@ -41,17 +43,6 @@ pub fn settings(env: &Env) -> Result<Rc<Settings>, Problem> {
     Ok(settings)
 }
 
-/// Who we are to Git hosts.
-///
-/// # Errors
-/// When the secret cannot be read.
-pub fn git_credentials(env: &Env) -> Result<GitCredentials, &'static str> {
-    let secret = env
-        .secret("GIT_CREDENTIALS")
-        .map(|secret| secret.to_string());
-    GitCredentials::read(&secret.unwrap_or_default())
-}
-
 /// Who we are to the APIs of Git hosts.
 ///
 /// # Errors
@@ -59,6 +50,39 @@ pub fn git_credentials(env: &Env) -> Result<GitCredentials, &'static str> {
 pub fn git_tokens(env: &Env) -> Result<GitTokens, &'static str> {
     let secret = env.secret("GIT_API_TOKENS");
     GitTokens::read(&secret.map(|secret| secret.to_string()).unwrap_or_default())
+}
+
+/// What the deployment binds for the container's requests, read when it is needed.
+#[derive(Debug, Clone, Copy)]
+pub struct Bindings<'e>(pub &'e Env);
+
+impl Bindings<'_> {
+    /// Model providers.
+    #[must_use]
+    pub fn upstreams(self) -> Upstreams {
+        Upstreams::read(self.0)
+    }
+
+    /// Where snapshots lie; none when the deployment binds no bucket.
+    #[must_use]
+    pub fn bucket(self) -> Option<StateBucket> {
+        StateBucket::new(self.0)
+    }
+
+    /// The browser service; none when the deployment binds none.
+    #[must_use]
+    pub fn browser(self) -> Option<BrowserService> {
+        BrowserService::new(self.0)
+    }
+
+    /// Who we are to Git hosts.
+    ///
+    /// # Errors
+    /// When the secret cannot be read.
+    pub fn git(self) -> Result<GitCredentials, &'static str> {
+        let secret = self.0.secret("GIT_CREDENTIALS");
+        GitCredentials::read(&secret.map(|secret| secret.to_string()).unwrap_or_default())
+    }
 }
 
 /// Where a provider is called, and with which key.

@@ -10,5 +10,6 @@ pub mod lender;
 pub mod r2;
 pub mod raw;
 pub mod registry_http;
+pub mod relay;
 pub mod sandbox_stub;
 pub mod sql;

@@ -3,6 +3,7 @@
 use domain::problem::Problem;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{Request, RequestInit, Response};
 use worker::{Env, Error, console_error};
 
@@ -59,7 +60,7 @@ impl SandboxStub {
         init.set_body(&JsValue::from_str(&serde_json::to_string(command)?));
         let request = Request::new_with_str_and_init(COMMAND_URL, &init)?;
         let response = self.0.fetch(&request).await?;
-        let mut response = worker::Response::from(response);
-        Ok(serde_json::from_str(&response.text().await?)?)
+        let text = JsFuture::from(response.text()?).await?;
+        Ok(serde_json::from_str(&text.as_string().unwrap_or_default())?)
     }
 }

@@ -15,24 +15,9 @@ use domain::problem::Problem;
 use domain::wire::init::{BROWSER_HOST, GIT_HOST, GOVERNANCE_HOST, MODELS_HOST, STATE_HOST};
 use worker::{Context, Request, Response, Result, Url};
 
-use crate::adapters::browser::BrowserService;
-use crate::adapters::env::Upstreams;
-use crate::adapters::r2::StateBucket;
+use crate::adapters::env::Bindings;
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::settings::Settings;
-
-/// What the deployment binds for the container's requests.
-#[derive(Debug)]
-pub struct Bindings {
-    /// Model providers.
-    pub upstreams: Upstreams,
-    /// Where snapshots lie; none when the deployment binds no bucket.
-    pub bucket: Option<StateBucket>,
-    /// The browser service; none when the deployment binds none.
-    pub browser: Option<BrowserService>,
-    /// Who we are to Git hosts.
-    pub git: std::result::Result<git::GitCredentials, &'static str>,
-}
 
 /// Serves one request of the container's.
 ///
@@ -44,30 +29,23 @@ pub async fn serve(
     context: &Context,
     settings: &Settings,
     sandbox: SandboxStub,
-    bindings: &Bindings,
+    bindings: Bindings<'_>,
 ) -> Result<Response> {
     match url.host_str().unwrap_or_default() {
         GOVERNANCE_HOST => governance::serve(request, url, &sandbox).await,
         MODELS_HOST => {
-            models::serve(
-                request,
-                url,
-                context,
-                settings,
-                sandbox,
-                &bindings.upstreams,
-            )
-            .await
+            let upstreams = bindings.upstreams();
+            models::serve(request, url, context, settings, sandbox, &upstreams).await
         }
         GIT_HOST => {
-            let bucket = bindings.bucket.as_ref();
-            git::serve(request, url, bucket, &bindings.git, &sandbox).await
+            let (bucket, git) = (bindings.bucket(), bindings.git());
+            git::serve(request, url, bucket.as_ref(), &git, &sandbox).await
         }
         BROWSER_HOST => {
-            let service = bindings.browser.as_ref();
-            browser::serve(request, url, context, service, sandbox).await
+            let service = bindings.browser();
+            browser::serve(request, url, context, service.as_ref(), sandbox).await
         }
-        STATE_HOST => state::serve(request, url, bindings.bucket.as_ref(), sandbox).await,
+        STATE_HOST => state::serve(request, url, bindings.bucket().as_ref(), sandbox).await,
         host => edge::reply::problem(&Problem::not_found(format!("Nothing answers at {host}."))),
     }
 }

@@ -2,6 +2,7 @@
 //! before the call, the real key is added here and nowhere else, and tokens are
 //! counted as the answer passes by.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,16 +15,17 @@ use futures_channel::oneshot;
 use wasm_bindgen::JsValue;
 use worker::{
     AbortController, AbortSignal, Context, Delay, Error, Fetch, Headers, Method, Request,
-    RequestInit, RequestRedirect, Response, Result, Url, console_error,
+    RequestInit, RequestRedirect, Response, ResponseBody, Result, Url, console_error,
 };
 
 use super::keep_alive::KeepAlive;
 use super::metered::Metered;
 use super::refusal::{self, Refusal, passed_back};
-use super::watch::{self, Ended, Watched};
+use super::watch::{self, Ended, Voice, Watched};
 use crate::adapters::body;
 use crate::adapters::clock::now;
 use crate::adapters::env::{Upstream, Upstreams};
+use crate::adapters::relay::Relay;
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::command::{Admission, CallRequest, Command};
 use crate::settings::Settings;
@@ -37,10 +39,6 @@ const PATIENCE: TimeDelta = TimeDelta::seconds(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// Longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-/// How long a stream of events may say nothing before the client is spoken to, to see
-/// whether it is still there: the first write to one that is not may still go well, the
-/// next fails.
-const SILENCE: Duration = Duration::from_secs(5);
 /// Headers of the request that reach the provider.
 const PASSED_ON: &[&str] = &["accept", "anthropic-beta", "anthropic-version"];
 /// Carries the id of OpenClaw's session, where its configuration asks for it.
@@ -112,12 +110,14 @@ async fn call(
     let abort = AbortController::default();
     let signal = abort.signal();
     let (ended, ending) = oneshot::channel();
+    let voice = Voice::default();
     // Registered before the answer goes out, so that it outlives a client that hangs up.
     context.wait_until(watch::over(Watched {
         sandbox,
         call,
         abort,
         ending,
+        voice: Rc::clone(&voice),
     }));
     match send(request, upstream, &asked, &signal).await {
         Ok(answer) if (200..300).contains(&answer.status_code()) => {
@@ -126,7 +126,7 @@ async fn call(
                 request_bytes,
                 started_at,
             };
-            metered(answer, progress, ended)
+            metered(&answer, progress, ended, &voice)
         }
         Ok(answer) => {
             // The end of the call cancels what is left of the answer, so it is read before.
@@ -269,9 +269,10 @@ fn target(base: &str, operation: Operation) -> String {
 }
 
 fn metered(
-    mut answer: Response,
+    answer: &Response,
     progress: Progress,
     ended: oneshot::Sender<Ended>,
+    voice: &Voice,
 ) -> std::result::Result<Response, Refusal> {
     let Progress {
         operation,
@@ -290,18 +291,20 @@ fn metered(
         .unwrap_or_default();
     let framing = Framing::from_content_type(&content_type);
     let meter = Meter::new(operation, framing);
-    let stream = answer.stream().map_err(broken)?;
     let since = move || u64::try_from((now() - started_at).num_milliseconds()).unwrap_or(0);
-    let stream = Metered::new(stream, meter, request_bytes, since, ended);
-    let headers = passed_back(&answer).map_err(broken)?;
-    let response = match framing {
-        Framing::Events => Response::from_stream(KeepAlive::new(stream, || Delay::from(SILENCE))),
-        Framing::Document => Response::from_stream(stream),
-    }
-    .map_err(broken)?;
-    Ok(response
+    let keep_alive = matches!(framing, Framing::Events).then(KeepAlive::default);
+    let metered = Metered::new(meter, keep_alive, request_bytes, since, ended);
+    let headers = passed_back(answer).map_err(broken)?;
+    let ResponseBody::Stream(body) = answer.body() else {
+        return Err(broken(Error::RustError("there is none".to_owned())));
+    };
+    let (passed, relay) = Relay::of(body, metered).map_err(broken)?;
+    // It is only set here.
+    let _ = voice.set(Box::new(move || relay.ask_for_words()));
+    Ok(Response::builder()
         .with_status(answer.status_code())
-        .with_headers(headers))
+        .with_headers(headers)
+        .stream(passed))
 }
 
 #[cfg(test)]
