@@ -25,7 +25,7 @@ use super::watch::{self, Ended, Voice, Watched};
 use crate::adapters::body;
 use crate::adapters::clock::now;
 use crate::adapters::env::{Upstream, Upstreams};
-use crate::adapters::relay::Relay;
+use crate::adapters::relay::{End, Relay, Witness};
 use crate::adapters::sandbox_stub::SandboxStub;
 use crate::command::{Admission, CallRequest, Command};
 use crate::settings::Settings;
@@ -105,10 +105,14 @@ async fn call(
     if let Some(limit) = limit {
         asked.limit_output(limit);
     }
-    let started_at = now();
-    let request_bytes = bytes.len() as u64;
+    let progress = Progress {
+        operation,
+        request_bytes: bytes.len() as u64,
+        started_at: now(),
+    };
     let abort = AbortController::default();
-    let signal = abort.signal();
+    let client = request.inner().signal();
+    let signal = either(&abort.signal(), &client);
     let (ended, ending) = oneshot::channel();
     let voice = Voice::default();
     // Registered before the answer goes out, so that it outlives a client that hangs up.
@@ -121,11 +125,6 @@ async fn call(
     }));
     match send(request, upstream, &asked, &signal).await {
         Ok(answer) if (200..300).contains(&answer.status_code()) => {
-            let progress = Progress {
-                operation,
-                request_bytes,
-                started_at,
-            };
             metered(&answer, progress, ended, &voice)
         }
         Ok(answer) => {
@@ -133,6 +132,11 @@ async fn call(
             let (refusal, fault) = refusal::of_provider(answer, dialect).await;
             let _ = ended.send(Err(fault));
             refusal
+        }
+        Err(_) if client.aborted() => {
+            // The provider may have read the question, and begun to think.
+            progress.counted(Framing::Document, ended).ended(End::Cut);
+            Err(Refusal::new(ErrorKind::Upstream, "the client hung up"))
         }
         Err(error) => {
             console_error!("{}: {error}", dialect.provider());
@@ -145,12 +149,33 @@ async fn call(
     }
 }
 
-/// A call whose answer has begun.
+/// A call under way.
 #[derive(Clone, Copy)]
 struct Progress {
     operation: Operation,
     request_bytes: u64,
     started_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Progress {
+    /// Counts what its answer uses.
+    fn counted(
+        self,
+        framing: Framing,
+        ended: oneshot::Sender<Ended>,
+    ) -> Metered<impl Fn() -> u64 + 'static> {
+        let meter = Meter::new(self.operation, framing);
+        let keep_alive = matches!(framing, Framing::Events).then(KeepAlive::default);
+        let ms = move || (now() - self.started_at).num_milliseconds();
+        let since = move || u64::try_from(ms()).unwrap_or(0);
+        Metered::new(meter, keep_alive, self.request_bytes, since, ended)
+    }
+}
+
+/// Aborted as soon as one of both is.
+fn either(one: &AbortSignal, other: &web_sys::AbortSignal) -> AbortSignal {
+    let both = js_sys::Array::of2(one, other);
+    AbortSignal::from(web_sys::AbortSignal::any(&both))
 }
 
 /// The key that OpenClaw shows: each protocol has its own header for it.
@@ -274,13 +299,8 @@ fn metered(
     ended: oneshot::Sender<Ended>,
     voice: &Voice,
 ) -> std::result::Result<Response, Refusal> {
-    let Progress {
-        operation,
-        request_bytes,
-        started_at,
-    } = progress;
     let broken = |error: Error| {
-        console_error!("{}: {error}", operation.dialect().provider());
+        console_error!("{}: {error}", progress.operation.dialect().provider());
         Refusal::new(ErrorKind::Upstream, "the provider's answer cannot be read")
     };
     let content_type = answer
@@ -289,11 +309,7 @@ fn metered(
         .ok()
         .flatten()
         .unwrap_or_default();
-    let framing = Framing::from_content_type(&content_type);
-    let meter = Meter::new(operation, framing);
-    let since = move || u64::try_from((now() - started_at).num_milliseconds()).unwrap_or(0);
-    let keep_alive = matches!(framing, Framing::Events).then(KeepAlive::default);
-    let metered = Metered::new(meter, keep_alive, request_bytes, since, ended);
+    let metered = progress.counted(Framing::from_content_type(&content_type), ended);
     let headers = passed_back(answer).map_err(broken)?;
     let ResponseBody::Stream(body) = answer.body() else {
         return Err(broken(Error::RustError("there is none".to_owned())));

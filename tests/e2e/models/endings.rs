@@ -33,6 +33,9 @@ async fn endings(lone: &Lone) -> anyhow::Result<()> {
             .await
             .with_context(|| format!("the client hangs up on the provider \"{model}\""))?;
     }
+    hang_up_before_the_answer(lone)
+        .await
+        .context("the client hangs up before the answer")?;
     stop_all(lone).await.context("an operator stops all")
 }
 
@@ -57,6 +60,34 @@ async fn hang_up(lone: &Lone, model: &str, says: &str) -> anyhow::Result<()> {
     let spoke = says == WORD;
     ensure!((call.usage.output_tokens > 0) == spoke, "{call:?}");
     ensure!(call.first_byte_ms.is_some() == spoke, "{call:?}");
+    Ok(())
+}
+
+/// The provider is cancelled, and the question counts.
+async fn hang_up_before_the_answer(lone: &Lone) -> anyhow::Result<()> {
+    let before = lone.upstream.hung_up();
+    let client = open(lone, "loris").await?;
+    wait::until("the call to be under way", SOON, async || {
+        Ok((lone.account(None).await?.calls_under_way == 1).then_some(()))
+    })
+    .await?;
+    drop(client);
+    wait::until("the provider to be cancelled", SOON, async || {
+        Ok((lone.upstream.hung_up() > before).then_some(()))
+    })
+    .await?;
+    lone.settled(SOON).await?;
+    let call = lone.calls().await?.into_iter().next().context("no call")?;
+    ensure!(
+        call.outcome == CallOutcome::Cut && call.model.ends_with("loris") && call.estimated,
+        "{call:?}"
+    );
+    ensure!(
+        call.usage.input_tokens > 0
+            && call.usage.output_tokens == 0
+            && call.first_byte_ms.is_none(),
+        "{call:?}"
+    );
     Ok(())
 }
 
